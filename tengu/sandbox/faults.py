@@ -25,7 +25,7 @@ class Fault:
 
     Args:
         pattern: shell pattern on the call's name.
-        status, body, headers: what is answered instead; status 0 drops the connection without an answer.
+        status, body, headers: what is answered instead; status None lets the stand-in answer itself.
         times: how often; below 0 for ever.
         after: the stand-in does its work first, then the answer is replaced (the lost answer).
         hook: called (in a thread) when it strikes, before anything is answered; may block.
@@ -92,7 +92,7 @@ class Faults:
         call = self._name(scope, body)
         fault = self._strike(call)
         if self.down:
-            return
+            fault = Fault(call, status=503)
         if fault is None:
             await self._app(scope, _replay(body, receive), send)
             return
@@ -102,8 +102,8 @@ class Faults:
             await asyncio.to_thread(fault.hook, call)
         if fault.status is None and not fault.after:
             await self._app(scope, _replay(body, receive), send)
-        elif fault.status:
-            await _answer(send, fault)
+        elif fault.status is not None:
+            await _answer(send, fault, fault.status)
 
 
 async def _read(receive: Receive) -> bytes:
@@ -134,8 +134,8 @@ async def _swallow(_message: dict[str, Any]) -> None:
     return
 
 
-async def _answer(send: Send, fault: Fault) -> None:
+async def _answer(send: Send, fault: Fault, status: int) -> None:
     headers = {"content-type": "application/json", **fault.headers}
     raw = [(key.encode(), value.encode()) for key, value in headers.items()]
-    await send({"type": "http.response.start", "status": fault.status, "headers": raw})
+    await send({"type": "http.response.start", "status": status, "headers": raw})
     await send({"type": "http.response.body", "body": fault.body})
