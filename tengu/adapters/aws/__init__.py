@@ -1,0 +1,1 @@
+"""AWS: the only place where boto3 and botocore are spoken."""
