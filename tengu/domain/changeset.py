@@ -19,6 +19,7 @@ class Commit:
         author_name: the name in the commit itself.
         committed_at: committer date, UTC.
         parents: parent shas, first parent first.
+        body: the rest of its message; empty where it was not asked for.
     """
 
     sha: str
@@ -27,6 +28,7 @@ class Commit:
     author_name: str
     committed_at: datetime
     parents: tuple[str, ...] = ()
+    body: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Entry:
 
     Args:
         again: number of the last deployment that already carried it and did not stay; None if it is new.
+        again_outcome: how that one ended (`rolled_back`, `failed`, …); a succeeded one was rolled back later.
         reverted_by: number of the pull request of the same changeset that reverts it, if one does.
     """
 
@@ -63,6 +66,7 @@ class Entry:
     commits: tuple[Commit, ...]
     again: int | None = None
     reverted_by: int | None = None
+    again_outcome: str = ""
 
 
 @dataclass(frozen=True)
