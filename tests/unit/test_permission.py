@@ -13,7 +13,7 @@ from tengu.errors import Refused, ServiceError
 from tengu.ports.chat import Posted
 from tengu.usecases.authorise import Authorise
 
-ALICE = ChatUser("U1", "alice")
+ALICE = ChatUser("U0ALICE", "alice")
 
 
 @pytest.mark.parametrize(
@@ -63,9 +63,13 @@ class Workspace:
     """The part of Slack that permissions need: a Chat that knows people, members and groups."""
 
     def __init__(self) -> None:
-        self.users = {"U1": ALICE, "U2": ChatUser("U2", "bob"), "U3": ChatUser("U3", "gus", is_guest=True)}
-        self.members = {"C1": {"U1", "U3"}}
-        self.groups = {"S1": {"U2", "U3"}}
+        self.users = {
+            "U0ALICE": ALICE,
+            "U00BOB": ChatUser("U00BOB", "bob"),
+            "U00GUS": ChatUser("U00GUS", "gus", is_guest=True),
+        }
+        self.members = {"C0DEPLOY": {"U0ALICE", "U00GUS"}}
+        self.groups = {"S00OPS": {"U00BOB", "U00GUS"}}
         self.down = ""
 
     def user(self, user: str) -> ChatUser:
@@ -77,7 +81,7 @@ class Workspace:
         return user in self.members[channel]
 
     def channel_id(self, channel: str) -> str:
-        return {"#deploys": "C1"}.get(channel, channel)
+        return {"#deploys": "C0DEPLOY"}.get(channel, channel)
 
     def in_user_group(self, group: str, user: str) -> bool:
         self._ask("usergroups.users.list")
@@ -101,7 +105,7 @@ def _settings(*deployers: str) -> Settings:
         deployers=deployers,
     )
     app = App(repository="acme/web", channel="#deploys", environments={"production": environment})
-    return Settings(apps={"web": app}, users={"Alice": "U1", "bob": "U2", "gus": "U3"})
+    return Settings(apps={"web": app}, users={"Alice": "U0ALICE", "bob": "U00BOB", "gus": "U00GUS"})
 
 
 def _code(workspace: Workspace, deployers: tuple[str, ...], actor: Actor, right: str) -> str | None:
@@ -123,28 +127,28 @@ def _code(workspace: Workspace, deployers: tuple[str, ...], actor: Actor, right:
 @pytest.mark.parametrize(
     ("actor", "right", "deployers", "code"),
     [
-        (Actor("slack", "U1"), "member", (), None),
-        (Actor("slack", "U2"), "member", (), "not_in_channel"),
-        (Actor("slack", "U3"), "member", (), "guest"),
-        (Actor("slack", "U1"), "anyone", (), None),
-        (Actor("slack", "U2"), "anyone", (), "not_in_channel"),
-        (Actor("slack", "U1"), "deployer", (), None),
-        (Actor("slack", "U2"), "deployer", (), "not_in_channel"),
-        (Actor("slack", "U1"), "deployer", ("U9",), "not_a_deployer"),
-        (Actor("slack", "U1"), "deployer", ("U1",), None),
-        (Actor("slack", "U2"), "deployer", ("S1",), None),
-        (Actor("slack", "U1"), "deployer", ("S1",), "not_a_deployer"),
-        (Actor("slack", "U3"), "deployer", ("S1",), "guest"),
-        (Actor("cli", "root"), "deployer", ("U9",), None),
+        (Actor("slack", "U0ALICE"), "member", (), None),
+        (Actor("slack", "U00BOB"), "member", (), "not_in_channel"),
+        (Actor("slack", "U00GUS"), "member", (), "guest"),
+        (Actor("slack", "U0ALICE"), "anyone", (), None),
+        (Actor("slack", "U00BOB"), "anyone", (), "not_in_channel"),
+        (Actor("slack", "U0ALICE"), "deployer", (), None),
+        (Actor("slack", "U00BOB"), "deployer", (), "not_in_channel"),
+        (Actor("slack", "U0ALICE"), "deployer", ("U00NINE",), "not_a_deployer"),
+        (Actor("slack", "U0ALICE"), "deployer", ("U0ALICE",), None),
+        (Actor("slack", "U00BOB"), "deployer", ("S00OPS",), None),
+        (Actor("slack", "U0ALICE"), "deployer", ("S00OPS",), "not_a_deployer"),
+        (Actor("slack", "U00GUS"), "deployer", ("S00OPS",), "guest"),
+        (Actor("cli", "root"), "deployer", ("U00NINE",), None),
         (Actor("cli", "root"), "member", (), None),
-        (TENGU, "deployer", ("U9",), None),
+        (TENGU, "deployer", ("U00NINE",), None),
         (Actor("github", "alice"), "member", (), "stranger"),
         (Actor("github", "mallory"), "merger", (), None),
-        (Actor("github", "mallory"), "merger", ("U1",), "not_a_deployer"),
-        (Actor("github", "ALICE"), "merger", ("U1",), None),
-        (Actor("github", "bob"), "merger", ("S1",), None),
-        (Actor("github", "gus"), "merger", ("S1",), "not_a_deployer"),
-        (Actor("github", ""), "merger", ("U1",), "not_a_deployer"),
+        (Actor("github", "mallory"), "merger", ("U0ALICE",), "not_a_deployer"),
+        (Actor("github", "ALICE"), "merger", ("U0ALICE",), None),
+        (Actor("github", "bob"), "merger", ("S00OPS",), None),
+        (Actor("github", "gus"), "merger", ("S00OPS",), "not_a_deployer"),
+        (Actor("github", ""), "merger", ("U0ALICE",), "not_a_deployer"),
     ],
 )
 def test_rights_on_facts(actor: Actor, right: str, deployers: tuple[str, ...], code: str | None) -> None:
@@ -157,8 +161,8 @@ def test_rights_on_facts(actor: Actor, right: str, deployers: tuple[str, ...], c
         ("users.info", "member", ()),
         ("conversations.members", "member", ()),
         ("conversations.members", "deployer", ()),
-        ("usergroups.users.list", "deployer", ("S1",)),
-        ("users.info", "merger", ("U1",)),
+        ("usergroups.users.list", "deployer", ("S00OPS",)),
+        ("users.info", "merger", ("U0ALICE",)),
     ],
 )
 def test_where_slack_cannot_be_asked_it_is_an_error_and_no_refusal(
@@ -166,7 +170,7 @@ def test_where_slack_cannot_be_asked_it_is_an_error_and_no_refusal(
 ) -> None:
     workspace = Workspace()
     workspace.down = method
-    actor = Actor("github", "alice") if right == "merger" else Actor("slack", "U1")
+    actor = Actor("github", "alice") if right == "merger" else Actor("slack", "U0ALICE")
     with pytest.raises(ServiceError) as error:
         _code(workspace, deployers, actor, right)
     assert error.value.action == method
@@ -174,7 +178,7 @@ def test_where_slack_cannot_be_asked_it_is_an_error_and_no_refusal(
 
 def test_merging_takes_a_proven_login() -> None:
     authorise = Authorise(_settings(), Workspace())  # type: ignore[arg-type]  # as much of a Chat as is asked
-    assert authorise.proven_login(Actor("slack", "U1")) == "Alice"
+    assert authorise.proven_login(Actor("slack", "U0ALICE")) == "Alice"
     with pytest.raises(Refused) as refusal:
-        authorise.proven_login(Actor("slack", "U8"))
+        authorise.proven_login(Actor("slack", "U0EIGHT"))
     assert refusal.value.code == "not_linked"
