@@ -188,6 +188,9 @@ class Deployments(Protocol):
     def renew(self, lease: Lease, lease_for: timedelta) -> Deployment:
         """Prolong it; answers with the deployment as recorded now (a cancel request shows there)."""
 
+    def hand_over(self, lease: Lease) -> None:
+        """Let another process take it over at once (shut-down); not counted as a takeover."""
+
     def start_step(self, lease: Lease, name: StepName) -> Deployment:
         """The step runs from now; started already: keeps its start and memo."""
 

@@ -1,0 +1,1 @@
+"""PostgreSQL: the only store, embedded or a server of its own."""

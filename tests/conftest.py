@@ -1,0 +1,84 @@
+"""What every test gets: a clean environment, no network beyond this machine, and a database of its own."""
+
+from __future__ import annotations
+
+import ipaddress
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from tengu.adapters.postgres.database import Database
+from tengu.adapters.postgres.embedded import EmbeddedPostgres
+from tengu.adapters.postgres.migrate import migrate
+from tengu.adapters.postgres.store import Store
+
+_FOREIGN_VARIABLES = ("TENGU_", "AWS_", "SLACK_", "GITHUB_", "DATABASE_URL", "PG")
+_numbers = itertools.count(1)
+
+
+def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
+    """An audit hook (PEP 578): sees every socket of Python's, whatever library opens it."""
+    if event != "socket.connect" or not isinstance(address := arguments[1], tuple):
+        return
+    host = str(address[0])
+    if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
+        raise RuntimeError(f"a test wants to connect to {host}: tests stay on this machine")
+
+
+sys.addaudithook(_refuse_the_network)
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No variable of the developer's machine reaches Tengu or an SDK."""
+    for name in os.environ:
+        if name.startswith(_FOREIGN_VARIABLES):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Connection string of an embedded server; its database `tengu` is migrated and serves as a template."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), ("fsync=off", "full_page_writes=off"))
+    dsn = server.start()
+    template = Database(dsn, size=1)
+    migrate(template)
+    yield dsn
+    server.stop()
+
+
+@pytest.fixture
+def dsn(postgres: str) -> Iterator[str]:
+    """Connection string of a fresh, migrated database."""
+    name = f"test_{next(_numbers)}"
+    with psycopg.connect(postgres, dbname="postgres", autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE tengu".encode())
+        yield make_conninfo(postgres, dbname=name)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
+
+
+@pytest.fixture
+def database(dsn: str) -> Iterator[Database]:
+    """A pool on a fresh, migrated database."""
+    database = Database(dsn)
+    database.open()
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def store(database: Database) -> Store:
+    """All stores on a fresh database."""
+    return Store.on(database)
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty TENGU_HOME."""
+    return tmp_path / "home"
