@@ -48,6 +48,7 @@ class Target:
         deployment: id of the ECS deployment that UpdateService answered.
         containers: whose image was changed.
         digests: what may run in them: the pushed digest and, for an index, its manifests'; empty: not checked.
+        what: how people call the revision.
     """
 
     ref: ServiceRef
@@ -56,6 +57,7 @@ class Target:
     deployment: str
     containers: tuple[str, ...] = ()
     digests: frozenset[str] = frozenset()
+    what: str = "the new image"
 
 
 @dataclass(frozen=True)
@@ -126,15 +128,17 @@ def _ours(target: Target, facts: RolloutFacts, primary: EcsDeployment) -> Verdic
         return _verdict(Progress.GOING_BACK, target, f"ECS is going back{_because(ecs.reason)}")
     if state == "FAILED" or (ecs is not None and ecs.status == "STOPPED"):
         reason = (ecs.reason if ecs is not None else "") or primary.reason
-        sentence = f"ECS gave up on the new revision{_because(reason)}{explain(facts.stopped)}"
+        sentence = f"ECS gave up on {short(target.revision)}{_because(reason)}{explain(facts.stopped)}"
         return _verdict(Progress.GOING_BACK if service.breaker_rolls_back else Progress.FAILED, target, sentence)
     if ecs is not None and ecs.status == "SUCCESSFUL":
         return _serves(target, facts)
     if ecs is None and (state == "COMPLETED" or (not state and _settled(service, primary))):
         return _serves(target, facts)
     if len(facts.stopped) >= max(_PATIENCE_WITH_BREAKER if service.breaker else _PATIENCE, 2 * service.desired):
-        return _verdict(Progress.FAILED, target, f"new tasks keep stopping, and ECS goes on{explain(facts.stopped)}")
-    return _verdict(Progress.GOING_ON, target, _pace(facts, primary))
+        return _verdict(
+            Progress.FAILED, target, f"its tasks keep stopping, and ECS starts more{explain(facts.stopped)}"
+        )
+    return _verdict(Progress.GOING_ON, target, _pace(target, facts, primary))
 
 
 def _serves(target: Target, facts: RolloutFacts) -> Verdict:
@@ -154,7 +158,7 @@ def _serves(target: Target, facts: RolloutFacts) -> Verdict:
         sentence = f"a task runs {', '.join(sorted(foreign))}, which is not the image that was pushed"
         return _verdict(Progress.UNKNOWN, target, sentence)
     notes = ("ECS reports no digest; the revision pinned by digest serves",) if silent else ()
-    return _verdict(Progress.SUCCEEDED, target, f"{len(ours)} of {service.desired} tasks run the new image", notes)
+    return _verdict(Progress.SUCCEEDED, target, f"{len(ours)} of {service.desired} tasks run {target.what}", notes)
 
 
 def _digests(target: Target, tasks: Iterable[TaskFacts]) -> tuple[frozenset[str], bool]:
@@ -210,9 +214,9 @@ def _seen(facts: RolloutFacts, primary: EcsDeployment) -> bool:
     return sum(task.status == "RUNNING" for task in serving) >= facts.service.desired
 
 
-def _pace(facts: RolloutFacts, primary: EcsDeployment) -> str:
+def _pace(target: Target, facts: RolloutFacts, primary: EcsDeployment) -> str:
     old = sum(entry.running for entry in facts.service.deployments if entry is not primary)
-    text = f"{primary.running} of {facts.service.desired} tasks run the new image"
+    text = f"{primary.running} of {facts.service.desired} tasks run {target.what}"
     if old and primary.running >= facts.service.desired:
         text += f"; {old} old still draining"
     failures = facts.service_deployment.failures if facts.service_deployment is not None else 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from tengu.domain.container_service import TaskFacts
+from tengu.domain.container_service import TaskFacts, short
 
 # What ECS writes when a task cannot start (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/
 # stopped-task-error-codes.html), and what a person does about it.
@@ -26,14 +26,15 @@ def is_failure(task: TaskFacts) -> bool:
 
 
 def explain(stopped: Iterable[TaskFacts]) -> str:
-    """`; 2 new tasks stopped: …` for the commonest cause, or nothing."""
-    causes = Counter(_cause(task) for task in stopped)
+    """`; 2 tasks of web:8 stopped: …` for the commonest cause, or nothing."""
+    tasks = tuple(stopped)
+    causes = Counter(_cause(task) for task in tasks)
     if not causes:
         return ""
     cause, times = causes.most_common(1)[0]
     advice = next((text for sign, text in _ADVICE if sign.lower() in cause.lower()), "")
-    tasks = "1 new task" if times == 1 else f"{times} new tasks"
-    return f"; {tasks} stopped: {cause}" + (f" ({advice})" if advice else "")
+    number = "1 task" if times == 1 else f"{times} tasks"
+    return f"; {number} of {short(tasks[0].task_definition)} stopped: {cause}" + (f" ({advice})" if advice else "")
 
 
 def _cause(task: TaskFacts) -> str:

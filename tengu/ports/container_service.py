@@ -52,8 +52,8 @@ class ContainerService(Protocol):
         """One UpdateService, task definition alone; answers with the service as that call's answer has it."""
 
     def find_service_deployment(self, ref: ServiceRef, deployment: str, task_definition: str) -> str | None:
-        """ARN of the service deployment that belongs to that entry of `deployments[]`; None if there is none yet,
-        or ECS keeps none (or may not be asked) here."""
+        """ARN of the service deployment of that task definition that belongs to that entry of `deployments[]` (empty:
+        to any entry, also one that is gone); None if there is none yet, or ECS keeps none here."""
 
     def service_deployments(self, arns: Sequence[str]) -> Mapping[str, ServiceDeployment]:
         """Those service deployments, by ARN, in as few calls as possible."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from tengu.adapters.aws.ecs_facts import service_deployment, service_facts, task_facts
-from tengu.adapters.aws.errors import aws_errors
+from tengu.adapters.aws.errors import aws_errors, is_throttled
 from tengu.adapters.aws.logs import log_tail
 from tengu.adapters.aws.session import Sessions
 from tengu.adapters.aws.unknown_fields import unknown_fields
@@ -51,8 +51,9 @@ class EcsContainerServices:
             if key not in self._services:
                 with aws_errors(SERVICE, "credentials"):
                     ecs = self._sessions.client("ecs", region, role_arn)
+                    once = self._sessions.client("ecs", region, role_arn, tries=1)
                     logs = self._sessions.client("logs", region, role_arn)
-                self._services[key] = EcsContainerService(ecs, logs)
+                self._services[key] = EcsContainerService(ecs, once, logs)
             return self._services[key]
 
 
@@ -61,11 +62,14 @@ class EcsContainerService:
 
     Args:
         ecs, logs: boto3 clients.
+        once: one that never tries again by itself. Writes go through it: when an answer is lost, the use case looks
+            what happened before it asks again, so that nothing is registered, updated or run twice.
         sleep: waits between tries of RegisterTaskDefinition.
     """
 
-    def __init__(self, ecs: Any, logs: Any, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, ecs: Any, once: Any, logs: Any, sleep: Callable[[float], None] = time.sleep) -> None:
         self._ecs = ecs
+        self._once = once
         self._logs = logs
         self._sleep = sleep
         self._body = threading.local()
@@ -98,7 +102,7 @@ class EcsContainerService:
     def update(self, ref: ServiceRef, task_definition: str) -> ServiceFacts:
         """One UpdateService."""
         with aws_errors(SERVICE, "UpdateService"):
-            answer = self._ecs.update_service(cluster=ref.cluster, service=ref.service, taskDefinition=task_definition)
+            answer = self._once.update_service(cluster=ref.cluster, service=ref.service, taskDefinition=task_definition)
         return service_facts(ref, answer["service"])
 
     # --- task definitions -------------------------------------------------------------------------------------
@@ -132,10 +136,10 @@ class EcsContainerService:
         for attempt in itertools.count(1):
             try:
                 with aws_errors(SERVICE, "RegisterTaskDefinition"):
-                    answer = self._ecs.register_task_definition(**definition)
+                    answer = self._once.register_task_definition(**definition)
                 return str(answer["taskDefinition"]["taskDefinitionArn"])
             except ServiceError as error:
-                if not error.transient or attempt == REGISTER_TRIES:
+                if not is_throttled(error) or attempt == REGISTER_TRIES:
                     raise
             self._sleep(min(8.0, 2.0 ** (attempt - 1)) * random.uniform(0.5, 1.0))  # noqa: S311  # jitter
         raise AssertionError("unreachable")
@@ -143,7 +147,7 @@ class EcsContainerService:
     # --- service deployments ----------------------------------------------------------------------------------
 
     def find_service_deployment(self, ref: ServiceRef, deployment: str, task_definition: str) -> str | None:
-        """Newest service deployment whose target revision is that task definition and that is not older than ours."""
+        """The service deployment of that task definition that is not older than ours."""
         try:
             return self._find_service_deployment(ref, deployment, task_definition)
         except ServiceError as error:
@@ -152,18 +156,17 @@ class EcsContainerService:
             raise
 
     def _find_service_deployment(self, ref: ServiceRef, deployment: str, task_definition: str) -> str | None:
-        with aws_errors(SERVICE, "DescribeServices"):
-            services = self._ecs.describe_services(cluster=ref.cluster, services=[ref.service])["services"]
-        entries = [entry for service in services for entry in service.get("deployments", ())]
-        ours = next((entry for entry in entries if entry.get("id") == deployment), None)
-        if ours is None or "createdAt" not in ours:
-            return None
+        selection: dict[str, Any] = {}
+        if deployment:
+            entries = [
+                entry for entry in self._raw_service(ref).get("deployments", ()) if entry.get("id") == deployment
+            ]
+            if not entries or "createdAt" not in entries[0]:
+                return None
+            selection["createdAt"] = {"after": entries[0]["createdAt"] - _LEEWAY}
         with aws_errors(SERVICE, "ListServiceDeployments"):
             answer = self._ecs.list_service_deployments(
-                cluster=ref.cluster,
-                service=ref.service,
-                createdAt={"after": ours["createdAt"] - _LEEWAY},
-                maxResults=20,
+                cluster=ref.cluster, service=ref.service, maxResults=20, **selection
             )
         briefs = {entry.get("targetServiceRevisionArn"): entry for entry in answer.get("serviceDeployments", ())}
         briefs.pop(None, None)
@@ -228,7 +231,7 @@ class EcsContainerService:
         if not like.get("capacityProviderStrategy") and like.get("launchType"):
             request["launchType"] = like["launchType"]
         with aws_errors(SERVICE, "RunTask"):
-            answer = self._ecs.run_task(**request)
+            answer = self._once.run_task(**request)
         if answer.get("failures") or not answer.get("tasks"):
             raise ServiceError(SERVICE, "RunTask", _failures(answer), advice="Look at the cluster's capacity.")
         return task_facts(answer["tasks"][0])
@@ -246,7 +249,7 @@ class EcsContainerService:
         with aws_errors(SERVICE, "DescribeServices"):
             services = self._ecs.describe_services(cluster=ref.cluster, services=[ref.service])["services"]
         if not services:
-            raise ServiceError(SERVICE, "RunTask", f"there is no service {ref}.", advice="Check `migrate:`.")
+            raise ServiceError(SERVICE, "DescribeServices", f"there is no service {ref}.", advice="Check tengu.yml.")
         found: Mapping[str, Any] = services[0]
         return found
 

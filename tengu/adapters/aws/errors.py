@@ -52,6 +52,11 @@ def aws_errors(service: str, action: str) -> Iterator[None]:
         raise ServiceError(service, action, _one_line(str(error))) from error
 
 
+def is_throttled(error: ServiceError) -> bool:
+    """True if AWS refused because it was asked too often: the call certainly did nothing."""
+    return bool(_THROTTLED.search(error.detail)) or _CONCURRENT in error.detail
+
+
 def _client_error(service: str, action: str, error: ClientError) -> ServiceError:
     answer = error.response.get("Error", {})
     code, message = answer.get("Code", ""), _one_line(answer.get("Message", ""))

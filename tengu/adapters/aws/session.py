@@ -18,9 +18,12 @@ from botocore.exceptions import NoCredentialsError
 
 CONNECT_TIMEOUT = 5
 READ_TIMEOUT = 10
-# Three tries with back-off stay well below a minute even if each times out: a call must end before the lease does.
-RETRIES: Any = {"mode": "adaptive", "total_max_attempts": 3}
-CONFIG = Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries=RETRIES, user_agent_extra="tengu")
+TRIES = 3  # with back-off that stays well below a minute even if each times out: a call must end before the lease does
+
+
+def _config(tries: int) -> Config:
+    retries: Any = {"mode": "adaptive", "total_max_attempts": tries}
+    return Config(connect_timeout=CONNECT_TIMEOUT, read_timeout=READ_TIMEOUT, retries=retries, user_agent_extra="tengu")
 
 
 class Sessions:
@@ -38,11 +41,11 @@ class Sessions:
                 self._sessions[key] = _session(region, role_arn)
             return self._sessions[key]
 
-    def client(self, service: str, region: str | None, role_arn: str | None) -> Any:
-        """A client with Tengu's time-outs and retries. Creating one is not thread-safe in boto3, hence the lock."""
+    def client(self, service: str, region: str | None, role_arn: str | None, *, tries: int = TRIES) -> Any:
+        """A client with Tengu's time-outs that tries a call so many times."""
         session = self.session(region, role_arn)
-        with self._lock:
-            return session.client(service, config=CONFIG)  # type: ignore[call-overload]  # the name is a variable
+        with self._lock:  # creating one is not thread-safe in boto3
+            return session.client(service, config=_config(tries))  # type: ignore[call-overload]  # the name is a variable
 
 
 def _session(region: str | None, role_arn: str | None) -> boto3.session.Session:
@@ -78,4 +81,4 @@ class _StsClients:
         self._session = session
 
     def create(self, service: str, **credentials: Any) -> Any:
-        return self._session.create_client(service, config=CONFIG, **credentials)
+        return self._session.create_client(service, config=_config(TRIES), **credentials)
