@@ -63,6 +63,15 @@ class Application(click.Group):
             raise TypeError(f"{entry.target} is no click command")
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command; an unknown one is refused with the nearest names."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.exceptions.NoSuchCommand as error:  # click looks for near names among imported commands alone
+            raise click.exceptions.NoSuchCommand(error.command_name, possibilities=self._entries, ctx=ctx) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, section by section."""
         sections = dict.fromkeys(entry.section for entry in self._entries.values())
