@@ -37,6 +37,19 @@ class PullRequest:
 
 
 @dataclass(frozen=True)
+class BodyEdit:
+    """One version of a pull request's body.
+
+    Args:
+        body: the whole body after that edit, line ends `\\n`; None where GitHub no longer shows it.
+    """
+
+    body: str | None
+    editor: GitHubUser | None
+    edited_at: datetime
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What compare says of base...head.
 
@@ -112,6 +125,9 @@ class CodeHost(Protocol):
         self, repository: str, number: int, *, title: str | None = None, body: str | None = None
     ) -> PullRequest:
         """Change title or body."""
+
+    def body_edits(self, repository: str, number: int) -> tuple[BodyEdit, ...]:
+        """The last few versions of its body, newest first; empty if it was never edited."""
 
     def clone_access(self, repository: str) -> CloneAccess:
         """How git gets it; the token of an app lives one hour."""
