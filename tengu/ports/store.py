@@ -227,6 +227,32 @@ class Deployments(Protocol):
     def release_lane(self, number: int) -> bool:
         """Give up the lane of one that ended as unknown; False if it does not hold it."""
 
+    def untold(self) -> tuple[Deployment, ...]:
+        """Those whose run ended some seconds ago, at most a day, and whose end was not passed on to people."""
+
+    def told(self, number: int) -> None:
+        """Its end was passed on to people."""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """One line of a deployment's log; `position` grows, and is what a reader goes on from."""
+
+    position: int
+    at: datetime
+    step: str
+    line: str
+
+
+class DeploymentLogs(Protocol):
+    """What the steps printed, bounded in length."""
+
+    def append(self, number: int, step: StepName, lines: Sequence[str]) -> None:
+        """Add lines; what goes beyond the bound is dropped, and that is said once."""
+
+    def read(self, number: int, after: int = 0, limit: int = 1000) -> tuple[LogLine, ...]:
+        """Lines behind that position, oldest first."""
+
 
 # --- environments ----------------------------------------------------------------------------------------
 

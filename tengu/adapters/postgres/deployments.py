@@ -15,6 +15,10 @@ from tengu.domain.deployment import Deployment, NewDeployment, Outcome
 from tengu.domain.people import Actor
 
 _NUMBERS = 7_264_513_002  # key of the advisory lock under which numbers are given
+UNTOLD: LiteralString = (
+    "state = 'ended' AND told_at IS NULL AND finished_at < now() - interval '5 seconds' "
+    "AND finished_at > now() - interval '1 day'"
+)
 _LANE: LiteralString = "app = %(app)s AND environment = %(environment)s"
 
 
@@ -92,7 +96,8 @@ class PostgresDeployments(Runs):
     def end_unstarted(self, number: int, outcome: Outcome, code: str, reason: str) -> Deployment | None:
         """End one that is waiting or held (skipped, cancelled); None if it is neither by now."""
         return self._change(
-            "state = 'ended', outcome = %(outcome)s, code = %(code)s, reason = %(reason)s, finished_at = now()",
+            "state = 'ended', outcome = %(outcome)s, code = %(code)s, reason = %(reason)s, "
+            "finished_at = now(), told_at = now()",  # whoever ends it so tells people
             "state IN ('waiting', 'held')",
             number=number, outcome=outcome.value, code=code, reason=clean(reason),
         )  # fmt: skip
@@ -111,6 +116,15 @@ class PostgresDeployments(Runs):
     def release_lane(self, number: int) -> bool:
         """Give up the lane of one that ended as unknown; False if it does not hold it."""
         return self._change("keeps_lane = false", "keeps_lane", number=number) is not None
+
+    def untold(self) -> tuple[Deployment, ...]:
+        """Those whose run ended some seconds ago, at most a day, and whose end was not passed on to people."""
+        return self._read(UNTOLD + " ORDER BY number")
+
+    def told(self, number: int) -> None:
+        """Its end was passed on to people."""
+        with self._database.transaction("note that people know of an end") as connection:
+            connection.execute("UPDATE deployment SET told_at = now() WHERE number = %s", (number,))
 
     def _change(self, changes: LiteralString, only_if: LiteralString, **values: Any) -> Deployment | None:
         """Change one row if it still is as expected; a worker looks afterwards what may start now."""

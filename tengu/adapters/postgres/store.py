@@ -9,9 +9,10 @@ from tengu.adapters.postgres.deployments import PostgresDeployments
 from tengu.adapters.postgres.environments import PostgresEnvironments
 from tengu.adapters.postgres.events import PostgresEvents
 from tengu.adapters.postgres.inbox import PostgresInbox
+from tengu.adapters.postgres.logs import PostgresDeploymentLogs
 from tengu.adapters.postgres.outbox import PostgresOutbox
 from tengu.adapters.postgres.verifications import PostgresVerifications
-from tengu.ports.store import Deployments, Environments, Events, Inbox, Outbox, Verifications
+from tengu.ports.store import DeploymentLogs, Deployments, Environments, Events, Inbox, Outbox, Verifications
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,7 @@ class Store:
     inbox: Inbox
     outbox: Outbox
     deployments: Deployments
+    logs: DeploymentLogs
     environments: Environments
     verifications: Verifications
     events: Events
@@ -32,6 +34,7 @@ class Store:
             inbox=PostgresInbox(database),
             outbox=PostgresOutbox(database),
             deployments=PostgresDeployments(database),
+            logs=PostgresDeploymentLogs(database),
             environments=PostgresEnvironments(database),
             verifications=PostgresVerifications(database),
             events=PostgresEvents(database),
