@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Literal
 
 INPUTS_LABEL = "tengu.inputs"
-_PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
+_PLACEHOLDER = re.compile(r"\{(sha|source_sha|tree)\}")
 #: distribution-spec, "Pulling manifests": what a tag may be.
 _TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
 
@@ -29,7 +29,7 @@ class Inputs:
     Args:
         tree: sha of the commit's tree.
         context, dockerfile: paths in the checkout.
-        arguments: build arguments.
+        arguments: build arguments, filled in.
     """
 
     tree: str
@@ -46,16 +46,22 @@ class Inputs:
         return f"sha256:{hashlib.sha256(facts.encode()).hexdigest()}"
 
 
-def tag_for(template: str, *, sha: str, source_sha: str, tree: str) -> str:
-    """Fill `{sha}`, `{source_sha}` and `{tree}`; ValueError names what cannot be a tag, and why."""
-    values = {"sha": sha, "source_sha": source_sha, "tree": tree}
+@dataclass(frozen=True)
+class Revision:
+    """What `{sha}`, `{source_sha}` and `{tree}` in `image.tag` and `image.build_args` stand for."""
 
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in values:
-            raise ValueError(f"image.tag has {match[0]}; it may have {{sha}}, {{source_sha}} and {{tree}}.")
-        return values[match[1]]
+    sha: str
+    source_sha: str
+    tree: str
 
-    tag = _PLACEHOLDER.sub(value, template)
+    def fill(self, template: str) -> str:
+        """The template with these filled in; other braces stay as they are."""
+        return _PLACEHOLDER.sub(lambda match: str(getattr(self, match[1])), template)
+
+
+def tag_for(template: str, revision: Revision) -> str:
+    """The tag; ValueError says what cannot be one, and why."""
+    tag = revision.fill(template)
     if not _TAG.fullmatch(tag):
         raise ValueError(f"image.tag gives `{tag}`, which no registry takes: letters, digits, `._-`, at most 128.")
     return tag

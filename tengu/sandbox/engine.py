@@ -82,18 +82,21 @@ def find_or_start_engine(say: Callable[[str], None], folder: Path, *, install: b
 
 def is_reachable(host: str) -> bool:
     """True if a docker daemon answers there (Docker Engine API, `GET /_ping`)."""
+    try:
+        with api(host, timeout=3) as client:
+            return client.get("/_ping").status_code == 200
+    except (httpx.HTTPError, OSError, ValueError):
+        return False
+
+
+def api(host: str, *, timeout: float) -> httpx.Client:
+    """A client for the Docker Engine API at that DOCKER_HOST. Raises ValueError for what is neither unix nor tcp."""
     scheme, _, address = host.partition("://")
     if scheme == "unix":
-        transport, url = httpx.HTTPTransport(uds=address), "http://docker/_ping"
-    elif scheme in ("tcp", "http"):
-        transport, url = httpx.HTTPTransport(), f"http://{address}/_ping"
-    else:
-        return False
-    try:
-        with httpx.Client(transport=transport, timeout=3) as client:
-            return client.get(url).status_code == 200
-    except (httpx.HTTPError, OSError):
-        return False
+        return httpx.Client(transport=httpx.HTTPTransport(uds=address), base_url="http://docker", timeout=timeout)
+    if scheme in ("tcp", "http"):
+        return httpx.Client(base_url=f"http://{address}", timeout=timeout)
+    raise ValueError(f"{host} is not an address of a docker daemon")
 
 
 def start_engine(say: Callable[[str], None], folder: Path) -> Engine:

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tengu.domain.build import INPUTS_LABEL, Inputs, decide, labels_for, short_image, tag_for
+from tengu.domain.build import INPUTS_LABEL, Inputs, Revision, decide, labels_for, short_image, tag_for
 
+REVISION = Revision("1" * 40, "2" * 40, "3" * 40)
 INPUTS = Inputs("a" * 40, ".", "Dockerfile", None, "linux/amd64", {"A": "1", "B": "2"})
 
 
@@ -23,13 +24,17 @@ INPUTS = Inputs("a" * 40, ".", "Dockerfile", None, "linux/amd64", {"A": "1", "B"
     ],
 )
 def test_tag(template: str, tag: str) -> None:
-    assert tag_for(template, sha="1" * 40, source_sha="2" * 40, tree="3" * 40) == tag
+    assert tag_for(template, REVISION) == tag
 
 
 @pytest.mark.parametrize("template", ["{branch}", "{}", "a b", "{sha}/x", "", "-{sha}", "{sha.__class__}", "{sha}" * 4])
 def test_what_cannot_be_a_tag_is_said(template: str) -> None:
     with pytest.raises(ValueError, match=r"image\.tag"):
-        tag_for(template, sha="1" * 40, source_sha="2" * 40, tree="3" * 40)
+        tag_for(template, REVISION)
+
+
+def test_only_the_known_placeholders_are_filled() -> None:
+    assert REVISION.fill('{"commit": "{sha}", {}, {x}}') == f'{{"commit": "{"1" * 40}", {{}}, {{x}}}}'
 
 
 def test_every_input_changes_the_digest_and_their_order_does_not() -> None:

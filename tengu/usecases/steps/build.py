@@ -42,8 +42,9 @@ class BuildStep:
     def __call__(self, context: StepContext) -> StepResult:
         settings = context.environment.image
         tree = context.deployment.output(StepName.CHECKOUT)["tree"]
-        inputs = _inputs(settings, tree)
-        tag = _tag(context, tree)
+        revision = build.Revision(context.deployment.commit, context.deployment.source_commit, tree)
+        inputs = _inputs(settings, revision)
+        tag = _tag(settings, revision)
         name = build.short_image(settings.repository, tag)
         context.guard()
         found = self._find(context, tag)
@@ -86,7 +87,7 @@ class BuildStep:
             dockerfile=settings.dockerfile,
             target=settings.target,
             platform=settings.platform,
-            build_args=dict(settings.build_args),
+            build_args=inputs.arguments,
             labels=labels,
             image=f"{settings.repository}:{tag}",
             credentials=self._registry.credentials(settings.repository, **_account(context)),
@@ -126,17 +127,16 @@ def _account(context: StepContext) -> dict[str, str | None]:
     return {"region": environment.region, "role_arn": environment.image.role_arn or environment.role_arn}
 
 
-def _inputs(settings: ImageSettings, tree: str) -> build.Inputs:
-    arguments = dict(settings.build_args)
-    return build.Inputs(tree, settings.context, settings.dockerfile, settings.target, settings.platform, arguments)
+def _inputs(settings: ImageSettings, revision: build.Revision) -> build.Inputs:
+    arguments = {name: revision.fill(value) for name, value in settings.build_args.items()}
+    return build.Inputs(
+        revision.tree, settings.context, settings.dockerfile, settings.target, settings.platform, arguments
+    )
 
 
-def _tag(context: StepContext, tree: str) -> str:
-    deployment = context.deployment
+def _tag(settings: ImageSettings, revision: build.Revision) -> str:
     try:
-        return build.tag_for(
-            context.environment.image.tag, sha=deployment.commit, source_sha=deployment.source_commit, tree=tree
-        )
+        return build.tag_for(settings.tag, revision)
     except ValueError as error:
         raise StepFailed("image_tag", f"{error} Correct it in tengu.yml.") from error
 
