@@ -101,7 +101,7 @@ class SendMessages:
         retry_in = self._retry_in(outgoing.attempts, error)
         self.outbox.failed(outgoing.key, str(error), retry_in, uncertain=uncertain)
         if retry_in is None:
-            log.error("message %s given up after %d attempts: %s", outgoing.key, outgoing.attempts + 1, error)
+            log.error("message %s given up at attempt %d: %s", outgoing.key, outgoing.attempts + 1, error)
         else:
             log.warning("message %s not sent, again in %.0f s: %s", outgoing.key, retry_in.total_seconds(), error)
 
