@@ -7,6 +7,8 @@ from collections.abc import Iterable
 
 from tengu.domain.container_service import TaskFacts, short
 
+LONGEST_CAUSE = 160  # characters: a pull error repeats whole URLs
+
 # What ECS writes when a task cannot start (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/
 # stopped-task-error-codes.html), and what a person does about it.
 _ADVICE = (
@@ -44,4 +46,5 @@ def _cause(task: TaskFacts) -> str:
         if entry.exit_code
     ]
     reasons = [f"`{entry.name}`: {entry.reason}" for entry in task.containers if entry.reason and not entry.exit_code]
-    return ", ".join(exits or reasons) or task.stopped_reason.rstrip(".") or "ECS gives no reason"
+    cause = ", ".join(exits or reasons) or " ".join(task.stopped_reason.split()).rstrip(".") or "ECS gives no reason"
+    return cause if len(cause) <= LONGEST_CAUSE else f"{cause[: LONGEST_CAUSE - 1]}…"

@@ -16,6 +16,12 @@ def create_cluster(stand_in: AwsStandIn, name: str) -> None:
     stand_in.client("logs").create_log_group(logGroupName=f"/ecs/{name}")
 
 
+def create_repository(stand_in: AwsStandIn, name: str) -> str:
+    """An image repository, in ECR and in the registry; answers with what `docker push` calls it."""
+    stand_in.client("ecr").create_repository(repositoryName=name)
+    return f"{stand_in.registry}/{name}"
+
+
 def create_service(
     stand_in: AwsStandIn,
     cluster: str,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import subprocess
@@ -85,6 +86,7 @@ class AwsStandIn:
             time.sleep(0.02)
         self._server.start()
         self._serving = True
+        logging.getLogger("uvicorn.error").addFilter(_not_tls)
         return self
 
     def stop(self) -> None:
@@ -122,6 +124,9 @@ class AwsStandIn:
             "MINISTACK_REGION": REGION,
             "MINISTACK_ACCOUNT_ID": ACCOUNT,
             "LOG_LEVEL": "WARNING",
+            "SERVICES": "ecs,ecr,logs,sts,iam",
+            "IOT_MTLS_ENABLED": "0",  # would listen on every interface
+            "SFTP_ENABLED": "0",
         }
         with (self._folder / "ministack.log").open("ab") as log:
             return subprocess.Popen(
@@ -138,6 +143,11 @@ class AwsStandIn:
             return httpx.get(f"http://127.0.0.1:{self._port}/_ministack/health", timeout=2, trust_env=False).is_success
         except httpx.HTTPError:
             return False
+
+
+def _not_tls(record: logging.LogRecord) -> bool:
+    """Docker speaks TLS to a registry first and falls back to plain HTTP on loopback: not worth a warning each time."""
+    return "Invalid HTTP request received" not in record.getMessage()
 
 
 def _free_port() -> int:

@@ -74,7 +74,7 @@ class _Run:
         except CancelRequested:
             self._stop(arn, "cancelled")
             raise
-        self._log_lines(revision, arn)
+        last = self._log_lines(revision, arn)
         if verdict.end is TaskEnd.UNKNOWN:
             raise OutcomeUnknown("migration_unknown", f"The migration may have run: {verdict.reason}")
         if verdict.end is TaskEnd.RUNNING:
@@ -83,7 +83,7 @@ class _Run:
                 "migration_timeout", "The migration did not end in time and was stopped. No service changed."
             )
         if verdict.end is TaskEnd.FAILED:
-            raise StepFailed("migration_failed", f"The migration failed: {verdict.reason} No service changed.")
+            raise StepFailed("migration_failed", f"The migration failed: {verdict.reason}{last} No service changed.")
         self._stop_sidecars(arn)
         return StepResult({"task": arn, "task_definition": revision}, verdict.reason)
 
@@ -177,14 +177,17 @@ class _Run:
         except ServiceError as error:
             self._context.log(f"the finished migration's task could not be stopped: {error}")
 
-    def _log_lines(self, revision: str, arn: str) -> None:
+    def _log_lines(self, revision: str, arn: str) -> str:
+        """Put what it wrote into the log; answers with a sentence about the last line, or nothing."""
         try:
             definition = self._ecs.task_definition(revision)
         except ServiceError as error:
             self._context.log(f"the migration's log cannot be read: {error}")
-            return
-        for line in self._ecs.log_tail(definition, self._migrate.container, arn, LOG_LINES):
+            return ""
+        lines = self._ecs.log_tail(definition, self._migrate.container, arn, LOG_LINES)
+        for line in lines:
             self._context.log(f"migrate | {line}")
+        return f" It last wrote: {lines[-1][:200]}" if lines else ""
 
     def _read_deadline(self) -> datetime:
         noted = self._context.memo.get("deadline")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from tengu.domain.container_service import short
+from tengu.domain.container_service import ServiceFacts, short
 from tengu.domain.deployment import Kind, Outcome
 from tengu.domain.rollout import Progress
 from tengu.errors import CancelRequested, OutcomeUnknown, Refused, ServiceError
@@ -146,13 +146,18 @@ def _result(parts: tuple[Part, ...], watched: Watched) -> StepResult:
                 "previous_task_definition": part.previous,
                 "digest": part.digest,
                 "desired": watched.services[part.ref].desired,
-                "running": watched.services[part.ref].running,
+                "running": _serving(watched.services[part.ref]),
             }
             for part in parts
         ],
         "notes": notes,
     }
     return StepResult(output, watched.sentences)
+
+
+def _serving(facts: ServiceFacts) -> int:
+    """Tasks of the deployment that won; old ones may still be draining."""
+    return facts.primary.running if facts.primary is not None else facts.running
 
 
 def _minutes(duration: timedelta) -> str:
