@@ -93,17 +93,7 @@ def run(
 
     Raises TimedOutError, and LeaseLost when `stop` was set; the child and what it started are dead by then.
     """
-    child = subprocess.Popen(
-        [sys.executable, "-I", "-S", "-c", _TRAMPOLINE, str(os.getpid()), *arguments],
-        env=dict(env),
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-        pass_fds=() if lock is None else (lock,),
-        umask=0o022,
-    )
+    child = _start(arguments, env, cwd, lock)
     lines: deque[str] = deque(maxlen=_TAIL)
     deadline = time.monotonic() + timeout
     try:
@@ -118,6 +108,22 @@ def run(
     finally:
         _kill(child)
     return Finished(child.returncode, tuple(lines))
+
+
+def _start(
+    arguments: Sequence[str], env: Mapping[str, str], cwd: Path | None, lock: int | None
+) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", _TRAMPOLINE, str(os.getpid()), *arguments],
+        env=dict(env),
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        pass_fds=() if lock is None else (lock,),
+        umask=0o022,
+    )
 
 
 def _check(program: str, stop: threading.Event, deadline: float, lines: deque[str]) -> None:

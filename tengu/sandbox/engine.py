@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -82,7 +83,12 @@ def find_or_start_engine(say: Callable[[str], None], folder: Path, *, install: b
 
 def is_reachable(host: str) -> bool:
     """True if a docker daemon answers there (Docker Engine API, `GET /_ping`)."""
+    scheme, _, address = host.partition("://")
     try:
+        if scheme == "unix":  # httpcore leaks the socket of a failed connection
+            with socket.socket(socket.AF_UNIX) as probe:
+                probe.settimeout(3)
+                probe.connect(address)
         with api(host, timeout=3) as client:
             return client.get("/_ping").status_code == 200
     except (httpx.HTTPError, OSError, ValueError):
