@@ -34,7 +34,7 @@ from tengu.domain.command_values import (
     Verify,
 )
 from tengu.domain.command_words import Words
-from tengu.domain.slack_text import spoken, strip_mention
+from tengu.domain.slack_text import behind_mention, spoken, strip_mention
 from tengu.domain.target import resolve, resolve_all
 from tengu.errors import Refused
 
@@ -186,6 +186,9 @@ def parse(text: str, names: Collection[str] = ()) -> ParsedCommand | Reply:
         return _help(words.next_word())
     spec = COMMANDS.get(name)
     if spec is None:
+        behind = behind_mention(text)  # "hey @tengu deploy production"
+        if behind:
+            return parse(behind, names)
         raise _unknown(name, words.rest())
     words.usage = f"Type `{spec.usage}`, for example `{spec.example}`."
     command = spec.read(words)

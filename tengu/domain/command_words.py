@@ -6,13 +6,13 @@ import re
 from datetime import timedelta
 
 from tengu.domain.duration import parse_duration
-from tengu.domain.slack_text import word
+from tengu.domain.slack_text import says_nothing, word
 from tengu.errors import Refused
 
 _NUMBER = re.compile(r"#?([1-9][0-9]{0,8})")
 _PULL_REQUEST_URL = re.compile(r"https?://\S+/pull/([1-9][0-9]{0,8})(?:[/?#]\S*)?")
 _LOGIN = re.compile(r"@?([A-Za-z0-9](?:[A-Za-z0-9]|-(?=[A-Za-z0-9])){0,38})")
-_NOISE = frozenset({"to", "on", "and", "please", ""})
+_NOISE = frozenset({"to", "on", "and", "please"})
 
 
 class Words:
@@ -48,13 +48,13 @@ class Words:
 
     def done(self) -> None:
         """Refuse words that nobody has read."""
-        left = [token for token in self._tokens if word(token) not in _NOISE]
+        left = [token for token in self._tokens if not _is_noise(token)]
         if left:
             raise self.wrong(f"I do not know what {word(left[0])!r} means here.")
 
     def target(self) -> tuple[str, ...]:
         """All remaining words as environment and app; two at most."""
-        found = tuple(name for name in (word(token) for token in self._tokens) if name not in _NOISE)
+        found = tuple(word(token) for token in self._tokens if not _is_noise(token))
         if len(found) > 2:
             raise self.wrong(f"An environment and an app are enough; {found[2]!r} is one word too many.")
         self._tokens = []
@@ -82,7 +82,7 @@ class Words:
             if until and word(token) == until:
                 break
             for part in token.split(","):
-                if word(part) not in _NOISE:
+                if not _is_noise(part):
                     found[self._number(part)] = None
         if not found:
             raise self.wrong("Which pull requests?")
@@ -156,6 +156,10 @@ class Words:
             return parse_duration(word(token))
         except ValueError:
             raise self.wrong(f"{word(token)!r} is not a duration like 90s, 30m, 2h or 1d.") from None
+
+
+def _is_noise(token: str) -> bool:
+    return says_nothing(token) or word(token) in _NOISE
 
 
 def _is_duration(token: str) -> bool:

@@ -12,7 +12,9 @@ import unicodedata
 _FENCED = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _INLINE_CODE = re.compile(r"`[^`\n]*`")
 _QUOTED_LINE = re.compile(r"^[ \t]*(?:&gt;|>).*$", re.MULTILINE)
-_LEADING_MENTION = re.compile(r"^\s*<@[A-Z0-9]+(?:\|[^<>]*)?>[\s:,]*")
+_MENTION = re.compile(r"<@[A-Z0-9]+(?:\|[^<>]*)?>[\s:,]*")
+_LEADING_MENTIONS = re.compile(rf"^\s*(?:{_MENTION.pattern})+")
+_EMOJI = re.compile(r":[a-z0-9_+'-]+:(?::skin-tone-[2-6]:)?")
 _BRACKETED = re.compile(r"<([^<>]*)>")
 _TYPOGRAPHIC = str.maketrans({
     "“": '"', "”": '"', "„": '"', "«": '"', "»": '"',
@@ -26,8 +28,14 @@ _EDGES = ".,!?;:*~\"'()"
 
 
 def strip_mention(text: str) -> str:
-    """The text behind the mention it starts with; the text itself where it starts with none."""
-    return _LEADING_MENTION.sub("", text, count=1)
+    """The text behind the mentions it starts with; the text itself where it starts with none."""
+    return _LEADING_MENTIONS.sub("", text, count=1)
+
+
+def behind_mention(text: str) -> str:
+    """What stands behind the first mention that the text does not start with (`hey @tengu …`); empty without one."""
+    match = _MENTION.search(strip_mention(text))
+    return strip_mention(text)[match.end() :].strip() if match else ""
 
 
 def spoken(text: str) -> str:
@@ -51,6 +59,11 @@ def _unwrap(match: re.Match[str]) -> str:
     if content.startswith("!"):
         return label or "@" + content[1:].partition("^")[0]
     return label or content.removeprefix("mailto:")
+
+
+def says_nothing(token: str) -> bool:
+    """An emoji or punctuation: `:rocket:`, `🚀`, `-`, `!`."""
+    return _EMOJI.fullmatch(token) is not None or not any(character.isalnum() for character in token)
 
 
 def word(token: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import random
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 _CLOCKS_DIFFER = 300  # seconds that Slack's clock and the database's may be apart
 _SLOWEST = 600.0  # seconds between attempts at most
+_FRESH = 30.0  # seconds after which it may be taken by another sender while we still post it (taken for 60 s)
 _MENDABLE_ATTEMPTS = 12  # over about an hour: long enough for somebody to invite the bot or to renew a token
 
 
@@ -29,11 +31,13 @@ class SendMessages:
 
     Args:
         jitter: a number from 0 to 1, so that several senders do not come back at the same moment.
+        monotonic: seconds that never go back.
     """
 
     outbox: Outbox
     chat: Chat
     jitter: Callable[[], float] = random.random
+    monotonic: Callable[[], float] = time.monotonic
 
     def run(self) -> int:
         """Send everything that is due now; how many were tried. Raises ServiceError if the database is away."""
@@ -45,11 +49,14 @@ class SendMessages:
 
     def send(self, outgoing: Outgoing) -> None:
         """Bring one message that was taken from the outbox into Slack, and record how that went."""
+        taken = self.monotonic()
         try:
             posted = self._posted(outgoing)
             if posted is not None and self._update(outgoing, posted):
                 return
             channel = self._channel(outgoing)
+            if self.monotonic() > taken + _FRESH:
+                raise ServiceError("Slack", "chat.postMessage", "its other methods took too long.", transient=True)
         except ServiceError as error:
             self._failed(outgoing, error, uncertain=outgoing.uncertain)
             return

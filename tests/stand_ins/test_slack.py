@@ -15,6 +15,8 @@ from tengu.sandbox.slack import Person, SlackStandIn
 from tengu.sandbox.slack.limits import LIMITS, check_blocks
 from tengu.sandbox.slack.workspace import BOT_TOKEN, BOT_USER
 
+HTTP = httpx.Client(trust_env=False)
+
 
 def section(length: int) -> dict[str, Any]:
     return {"type": "section", "text": {"type": "mrkdwn", "text": "x" * length}}
@@ -121,19 +123,25 @@ def test_every_limit_names_its_source() -> None:
 # --- the Web API over HTTP -------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def slack() -> Iterator[SlackStandIn]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[SlackStandIn]:
     with SlackStandIn() as stand_in:
-        stand_in.workspace.add_person(Person("U0ALICE", "alice", "alice@example.com", tz="Europe/Berlin"))
-        stand_in.workspace.add_person(Person("U00BOB", "bob"))
-        stand_in.workspace.add_channel("C0DEPLOY", "deploys", ["U0ALICE", "U00BOB"])
-        stand_in.workspace.add_channel("C0OTHER", "other", ["U0ALICE"], bot=False)
         yield stand_in
+
+
+@pytest.fixture
+def slack(server: SlackStandIn) -> SlackStandIn:
+    server.reset()
+    server.workspace.add_person(Person("U0ALICE", "alice", "alice@example.com", tz="Europe/Berlin"))
+    server.workspace.add_person(Person("U00BOB", "bob"))
+    server.workspace.add_channel("C0DEPLOY", "deploys", ["U0ALICE", "U00BOB"])
+    server.workspace.add_channel("C0OTHER", "other", ["U0ALICE"], bot=False)
+    return server
 
 
 def call(slack: SlackStandIn, method: str, token: str = BOT_TOKEN, **arguments: Any) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
-    answer = httpx.post(slack.api_url + method, json=arguments, headers=headers).json()
+    answer = HTTP.post(slack.api_url + method, json=arguments, headers=headers).json()
     assert isinstance(answer, dict)
     return answer
 
@@ -217,7 +225,7 @@ def test_transcript_is_readable(slack: SlackStandIn) -> None:
 
 def test_every_method_is_counted_and_can_be_limited(slack: SlackStandIn) -> None:
     slack.rate_limit("auth.test", 7)
-    response = httpx.post(slack.api_url + "auth.test", headers={"Authorization": f"Bearer {BOT_TOKEN}"})
+    response = HTTP.post(slack.api_url + "auth.test", headers={"Authorization": f"Bearer {BOT_TOKEN}"})
     assert (response.status_code, response.headers["retry-after"]) == (429, "7")
     assert call(slack, "auth.test")["user_id"] == BOT_USER
     assert slack.faults.count("auth.test") == 2

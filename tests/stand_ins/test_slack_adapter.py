@@ -15,7 +15,7 @@ from tengu.domain.message import Block, Button, Buttons, Context, Message, Secti
 from tengu.errors import ServiceError
 from tengu.ports.chat import MessageGone, Posted
 from tengu.sandbox.faults import Fault
-from tengu.sandbox.slack import Person, SlackStandIn
+from tengu.sandbox.slack import Person, SlackStandIn, StoredMessage
 from tengu.sandbox.slack.limits import check_blocks
 from tengu.sandbox.slack.workspace import BOT_TOKEN
 from tengu.secret import Secret
@@ -32,17 +32,23 @@ class Hours:
         return self.now
 
 
-@pytest.fixture
-def slack() -> Iterator[SlackStandIn]:
+@pytest.fixture(scope="module")
+def server() -> Iterator[SlackStandIn]:
     with SlackStandIn() as stand_in:
-        workspace = stand_in.workspace
-        workspace.add_person(Person("U0ALICE", "alice", "alice@example.com", tz="Europe/Berlin"))
-        workspace.add_person(Person("U00BOB", "bob", guest=True))
-        workspace.add_person(Person("U00EVE", "eve", stranger=True))
-        workspace.add_channel("C0DEPLOY", "deploys", ["U0ALICE", "U00BOB"])
-        workspace.add_channel("C0OTHER", "other", bot=False)
-        workspace.add_group("S00OPS", ["U0ALICE"])
         yield stand_in
+
+
+@pytest.fixture
+def slack(server: SlackStandIn) -> SlackStandIn:
+    server.reset()
+    workspace = server.workspace
+    workspace.add_person(Person("U0ALICE", "alice", "alice@example.com", tz="Europe/Berlin"))
+    workspace.add_person(Person("U00BOB", "bob", guest=True))
+    workspace.add_person(Person("U00EVE", "eve", stranger=True))
+    workspace.add_channel("C0DEPLOY", "deploys", ["U0ALICE", "U00BOB"])
+    workspace.add_channel("C0OTHER", "other", bot=False)
+    workspace.add_group("S00OPS", ["U0ALICE"])
+    return server
 
 
 @pytest.fixture
@@ -67,12 +73,14 @@ def test_a_message_is_posted_found_and_edited(slack: SlackStandIn, chat: SlackCh
     assert chat.find("C0DEPLOY", "k:1") == posted
 
 
-def test_a_reply_is_found_in_its_thread(chat: SlackChat) -> None:
+def test_a_reply_is_found_in_its_thread_on_any_page(slack: SlackStandIn, chat: SlackChat) -> None:
     parent = chat.post("C0DEPLOY", HELLO, key="parent")
     for number in range(250):
-        last = chat.post("C0DEPLOY", Message("reply"), thread=parent.ts, key=f"r:{number}")
-    assert chat.find("C0DEPLOY", "r:249", thread=parent.ts) == last
-    assert chat.find("C0DEPLOY", "r:249") is None
+        slack.workspace.post(StoredMessage("C0DEPLOY", "", "U0ALICE", f"chatter {number}", thread_ts=parent.ts))
+    reply = chat.post("C0DEPLOY", Message("reply"), thread=parent.ts, key="reply")
+    assert chat.find("C0DEPLOY", "reply", thread=parent.ts) == reply
+    assert chat.find("C0DEPLOY", "reply") is None
+    assert chat.find("C0DEPLOY", "reply", thread="1.000001") is None, "a thread that is gone"
 
 
 def test_a_message_of_somebody_else_with_our_key_is_not_ours(slack: SlackStandIn, chat: SlackChat) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -37,14 +39,13 @@ class CrashingOutbox(PostgresOutbox):
 @pytest.fixture(scope="module")
 def server() -> Iterator[SlackStandIn]:
     with SlackStandIn() as stand_in:
-        stand_in.workspace.add_person(Person("U0ALICE", "alice"))
         yield stand_in
 
 
 @pytest.fixture
 def slack(server: SlackStandIn) -> SlackStandIn:
-    server.faults.clear()
-    server.workspace.posted.clear()
+    server.reset()
+    server.workspace.add_person(Person("U0ALICE", "alice"))
     server.workspace.add_channel("C0DEPLOY", "deploys", ["U0ALICE"])
     return server
 
@@ -227,6 +228,44 @@ def test_what_slack_never_takes_is_given_up_at_once(
     sender.run()
     assert outbox.next_due_in() is None
     assert "message k given up at attempt 1: Slack could not do chat.postMessage: invalid_blocks (no)." in caplog.text
+
+
+def test_several_senders_show_each_message_once(
+    sender: SendMessages, outbox: PostgresOutbox, slack: SlackStandIn
+) -> None:
+    for number in range(20):
+        outbox.put(f"k{number}", DEPLOYS, Message(f"message {number}"))
+    with ThreadPoolExecutor(4) as pool:
+        runs = [pool.submit(sender.run) for _ in range(4)]
+    assert sum(run.result() for run in runs) == 20
+    assert len({message.text for message in slack.messages("C0DEPLOY")}) == len(slack.messages("C0DEPLOY")) == 20
+
+
+def test_a_sender_that_was_slow_does_not_post_what_another_may_have_taken(
+    sender: SendMessages, outbox: PostgresOutbox, slack: SlackStandIn, later: Later
+) -> None:
+    ticks = iter([0.0, 45.0, 100.0, 101.0])
+    outbox.put("k", Destination(user="U0ALICE"), Message("please verify #12"))
+    slow = replace(sender, monotonic=lambda: next(ticks))
+    slow.run()
+    assert slack.faults.count("chat.postMessage") == 0
+    later()
+    slow.run()
+    assert slack.transcript("D0ALICE") == ["tengu: please verify #12"]
+
+
+def test_a_reply_whose_thread_was_deleted_before_anybody_could_look_is_given_up(
+    sender: SendMessages, outbox: PostgresOutbox, slack: SlackStandIn, later: Later
+) -> None:
+    outbox.put("parent", DEPLOYS, Message("parent"))
+    sender.run()
+    slack.workspace.posted.clear()
+    outbox.put("k", Destination(thread_of="parent"), Message("reply"))
+    outbox.take_due()
+    outbox.begin("k")
+    later()
+    sender.run()
+    assert outbox.next_due_in() is None
 
 
 def test_waiting_grows_and_has_an_end(

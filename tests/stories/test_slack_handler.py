@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode
@@ -33,8 +35,10 @@ class Inbox:
 
     rows: dict[str, tuple[str, Mapping[str, Any]]] = field(default_factory=dict)
     error: Exception | None = None
+    before: Callable[[], None] = lambda: None
 
     def receive(self, key: str, kind: str, payload: Mapping[str, Any]) -> bool:
+        self.before()
         if self.error is not None:
             raise self.error
         is_new = key not in self.rows
@@ -356,3 +360,25 @@ def test_people_of_the_stand_in_reach_the_inbox(tengu: tuple[Server, Inbox], inb
         assert slack.transcript("C0DEPLOY")[-1] == (
             "tengu (only alice sees this): On it: `lock production`. I answer in the app's channel."
         )
+
+
+def test_a_slow_database_does_not_block_the_others(
+    tengu: tuple[Server, Inbox], client: httpx.Client, inbox: Inbox
+) -> None:
+    release, waiting = threading.Event(), threading.Event()
+
+    def slow() -> None:
+        waiting.set()
+        release.wait(10)
+
+    inbox.before = slow
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(post, client, event())
+        assert waiting.wait(10)
+        inbox.before = lambda: None
+        with httpx.Client(base_url=tengu[0].url, timeout=5) as other:
+            assert post(other, {**event(), "event_id": "Ev2"}).status_code == 200
+        assert list(inbox.rows) == ["Ev2"]
+        release.set()
+        assert answer.result().status_code == 200
+    assert list(inbox.rows) == ["Ev2", "Ev1"]

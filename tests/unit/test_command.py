@@ -53,6 +53,11 @@ def wide(text: str) -> str:
         ("<@U0TENGU> deploy production", Deploy(("production",))),
         ("<@U0TENGU|tengu>: Deploy PRODUCTION!", Deploy(("production",))),
         ("please deploy", None),
+        ("hey <@U0TENGU>, deploy production", Deploy(("production",))),
+        ("<@U0BOB> <@U0TENGU> deploy production", Deploy(("production",))),
+        ("deploy production :rocket: 🚀 !", Deploy(("production",))),
+        ("verify #12 :white_check_mark:", Verify((12,))),
+        ("<@U0TENGU> status", Status(())),
         ("deploy web to production", Deploy(("web", "production"))),
         ("deploy\u00a0production", Deploy(("production",))),
         (f"deploy\u3000{wide('production')}", Deploy(("production",))),
@@ -125,6 +130,7 @@ def test_every_command_is_read(text: str, command: ParsedCommand | None) -> None
     [
         ("depoly production", "unknown_command", "Did you mean `deploy production`?"),
         ("frobnicate", "unknown_command", "Type `help`"),
+        ("thanks <@U0TENGU>", "unknown_command", "I do not know 'thanks'."),
         ("help depoly", "unknown_command", "Did you mean `help deploy`?"),
         ("deploy a b c", "usage", "one word too many"),
         ("verify", "usage", "Which pull requests?"),
@@ -221,7 +227,7 @@ def test_status_takes_everything_that_matches() -> None:
 
 _PIECES = st.sampled_from(
     [*COMMANDS, "help", "production", "web", "#12", "to", "for", "2h", "anyway", "anyway:", "--force", "—force",
-     "<@U1>", "<https://x/pull/3|y>", "`", "```", "&gt;", "\n", "“", "<", ">", "|", "*", "0", wide("9") * 400]
+     "<@U1>", "<https://x/pull/3|y>", "`", "```", "&gt;", "\n", ":rocket:", "“", "<", "|", "*", "0", wide("9") * 400]
 )  # fmt: skip
 _TEXTS = st.one_of(st.text(), st.lists(st.one_of(_PIECES, st.text(max_size=5)), max_size=12).map(" ".join))
 

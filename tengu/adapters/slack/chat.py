@@ -79,7 +79,7 @@ class SlackChat:
             limit=_HISTORY_PAGE,
         )
         us = self._who_we_are()["user_id"]
-        for message in pages:
+        for message in self._existing(pages):
             metadata = message.get("metadata") or {}
             same = metadata.get("event_type") == EVENT_TYPE and metadata.get("event_payload", {}).get("key") == key
             if same and message.get("user") == us:
@@ -184,6 +184,15 @@ class SlackChat:
             cursor = (answer.get("response_metadata") or {}).get("next_cursor")
             if not cursor:
                 return
+
+    @staticmethod
+    def _existing(pages: Iterator[Any]) -> Iterator[Any]:
+        """Nothing, where the thread itself is gone."""
+        try:
+            yield from pages
+        except ServiceError as error:
+            if not error.detail.startswith("thread_not_found"):
+                raise
 
     def _ask(self, method: str, *, once: bool = False, **arguments: Any) -> dict[str, Any]:
         try:

@@ -37,6 +37,13 @@ class SlackStandIn:
     def __exit__(self, *_: object) -> None:
         self._server.stop()
 
+    def reset(self) -> None:
+        """An empty workspace, as at the start."""
+        self.workspace.clear()
+        self.web_api.missing_scopes.clear()
+        self.people.deliveries.clear()
+        self.faults.clear()
+
     def say(self, user: str, channel: str, text: str, thread: str | None = None) -> Delivery:
         """Somebody writes in a channel (`@tengu` mentions)."""
         return self.people.say(user, channel, text, thread)

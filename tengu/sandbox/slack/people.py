@@ -67,6 +67,7 @@ class People:
         self.background = False
         self.deliveries: list[Delivery] = []
         self._workspace = workspace
+        self._client = httpx.Client(timeout=30, trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
         self._numbers = itertools.count(1)
         self._run = f"{int(time.time() * 1000):x}".upper()
 
@@ -157,7 +158,7 @@ class People:
         headers = {"Content-Type": delivery.content_type, **signed_headers(delivery.body), **retry}
         started = time.monotonic()
         try:
-            response = httpx.post(self.url, content=delivery.body, headers=headers, timeout=30)
+            response = self._client.post(self.url, content=delivery.body, headers=headers)
             delivery.status, delivery.answer = response.status_code, response.text
         except httpx.TransportError as error:
             delivery.answer = str(error)

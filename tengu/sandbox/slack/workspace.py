@@ -80,11 +80,19 @@ class Workspace:
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
-        self.people: dict[str, Person] = {BOT_USER: Person(BOT_USER, "tengu", bot=True)}
+        self.people: dict[str, Person] = {}
         self.channels: dict[str, Channel] = {}
         self.groups: dict[str, list[str]] = {}
         self.posted: list[StoredMessage] = []
         self._last_ts = 0
+        self.clear()
+
+    def clear(self) -> None:
+        """Nobody but the bot is left; time goes on."""
+        with self.lock:
+            for kept in (self.people, self.channels, self.groups, self.posted):
+                kept.clear()
+            self.add_person(Person(BOT_USER, "tengu", bot=True))
 
     def add_person(self, person: Person) -> Person:
         """Let somebody join the workspace."""
