@@ -15,7 +15,7 @@ from tengu.sandbox.slack import Person, SlackStandIn
 from tengu.sandbox.slack.limits import LIMITS, check_blocks
 from tengu.sandbox.slack.workspace import BOT_TOKEN, BOT_USER
 
-HTTP = httpx.Client(trust_env=False)
+HTTP = httpx.Client(trust_env=False, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def section(length: int) -> dict[str, Any]:
