@@ -16,7 +16,8 @@ from psycopg.conninfo import make_conninfo
 from tengu.adapters.postgres.database import Database
 from tengu.adapters.postgres.embedded import EmbeddedPostgres
 from tengu.adapters.postgres.migrate import migrate
-from tengu.adapters.postgres.store import Store
+from tengu.adapters.postgres.store import store_on
+from tengu.ports.store import Store
 
 _FOREIGN_VARIABLES = ("TENGU_", "AWS_", "SLACK_", "GITHUB_", "DATABASE_URL", "PG")
 _numbers = itertools.count(1)
@@ -75,7 +76,7 @@ def database(dsn: str) -> Iterator[Database]:
 @pytest.fixture
 def store(database: Database) -> Store:
     """All stores on a fresh database."""
-    return Store.on(database)
+    return store_on(database)
 
 
 @pytest.fixture

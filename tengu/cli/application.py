@@ -15,7 +15,10 @@ _HELP = """Deploy to AWS ECS from chat, from GitHub, or from here.
 
 \b
 Examples:
+  tengu sandbox --script demo     see it work, without any account
   tengu config check
+  tengu serve
+  tengu deploy production
   tengu COMMAND --help
 
 Exit status: 0 done, 1 refused or failed (the reason is on stderr), 2 wrong usage or configuration.

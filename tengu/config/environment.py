@@ -126,6 +126,14 @@ class ProcessSettings:
         """
         _raise_any([*self._missing_github(), *self._missing("SLACK_BOT_TOKEN"), *self._missing_database()])
 
+    def for_database(self) -> None:
+        """Check that there is a database that outlives this process: all that a command needs at first.
+
+        Raises:
+            ConfigurationError: in Tengu's image neither DATABASE_URL nor TENGU_HOME is set.
+        """
+        _raise_any(self._missing_database())
+
     def _missing(self, *names: str) -> list[Problem]:
         return [
             Problem(f"not set; it is {VARIABLES[name]}", key=name)

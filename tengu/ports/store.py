@@ -408,3 +408,19 @@ class Events(Protocol):
 
     def events(self, *, app: str | None = None, environment: str | None = None, limit: int = 100) -> tuple[Event, ...]:
         """Newest first."""
+
+
+# --- all of it -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Store:
+    """All stores, ready to use."""
+
+    inbox: Inbox
+    outbox: Outbox
+    deployments: Deployments
+    logs: DeploymentLogs
+    environments: Environments
+    verifications: Verifications
+    events: Events

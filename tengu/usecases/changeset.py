@@ -29,11 +29,12 @@ class CollectChangeset:
     deployments: Deployments
     clock: Clock
 
-    def __call__(self, app: str, environment: str, head: str | None = None) -> Changeset:
+    def __call__(self, app: str, environment: str, head: str | None = None, base: str | None = None) -> Changeset:
         """Everything between what the environment runs and the head of its source branch.
 
         Args:
             head: another commit than the source branch's head, such as the one that was merged.
+            base: another commit than the one that runs by the record.
 
         Raises:
             Refused: a branch is missing (`source_branch_missing`, `deployment_branch_missing`).
@@ -42,7 +43,7 @@ class CollectChangeset:
         repository, settings = self.settings.apps[app].repository, self._environment(app, environment)
         source = source_branch(settings)
         head = head or self._head(repository, source)
-        base = self._base(app, environment, head)
+        base = base or self._base(app, environment, head)
         if base == head:
             return Changeset(app, environment, repository, base, head, (), ())
         comparison = self.code_host.compare(repository, base, head)

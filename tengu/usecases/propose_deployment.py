@@ -135,6 +135,23 @@ class ProposeDeployment:
             if known is not None and now.state == "open":
                 self._refresh(self._collect(app, environment), now, known.opened_by, known.message_key)
 
+    def settle(self, app: str, environment: str, merged: PullRequest, base: str) -> tuple[int, ...]:
+        """It was merged: bring boxes and body up to date with exactly what was merged.
+
+        Args:
+            base: source commit that ran before, since the deployment branch contains the merge by now.
+
+        Returns:
+            The numbers of the merged pull requests it brings.
+        """
+        with self.environments.exclusive(f"pull-request:{app}/{environment}"):
+            collect = CollectChangeset(self.settings, self.code_host, self.deployments, self.clock)
+            changeset = collect(app, environment, merged.head_sha, base)
+            by = Actor("github", merged.author.login if merged.author else "")
+            self._remember(changeset, merged, by, "")
+            self._write(changeset, merged.number, self.verifications.items(app, environment, merged.number))
+            return changeset.numbers
+
     def _environment(self, app: str, environment: str) -> Environment:
         return self.settings.apps[app].environments[environment]
 
@@ -225,7 +242,8 @@ class ProposeDeployment:
         self.environments.save_pull_request(
             replace(
                 known,
-                state="open",
+                state=found.state,
+                merged_at=found.merged_at,
                 base=changeset.base,
                 head=changeset.head,
                 message_key=known.message_key or message_key,

@@ -1,0 +1,38 @@
+"""Shows a deployment on GitHub: a GitHub Deployment with its statuses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tengu.config.model import Settings
+from tengu.ports.code_host import CodeHost, DeploymentState
+from tengu.ports.store import Deployments
+
+
+@dataclass(frozen=True)
+class ReportToGitHub:
+    """Adds one status; safe to run again, the GitHub Deployment is found by its key."""
+
+    settings: Settings
+    deployments: Deployments
+    code_host: CodeHost
+
+    def __call__(self, number: int, state: DeploymentState) -> None:
+        """Report that deployment `number` is in `state`."""
+        deployment = self.deployments.get(number)
+        if deployment is None:
+            return
+        app = self.settings.apps[deployment.app]
+        name = deployment.environment if len(self.settings.apps) == 1 else f"{deployment.app}/{deployment.environment}"
+        identifier = self.code_host.create_deployment(
+            app.repository,
+            deployment.commit,
+            environment=name,
+            description=f"Tengu deployment {number}",
+            key=f"tengu-deployment-{number}",
+        )
+        description = deployment.reason or f"Tengu deployment {number}: {deployment.outcome or 'running'}"
+        url = app.environments[deployment.environment].check_url or ""
+        self.code_host.set_deployment_status(
+            app.repository, identifier, state, description=description, environment_url=url
+        )
