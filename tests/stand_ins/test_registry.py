@@ -18,6 +18,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from tengu.adapters.aws.ecr import EcrLogin
+from tengu.adapters.aws.session import Sessions
 from tengu.adapters.docker_config import IDENTITY_TOKEN, auth_entry, login_for
 from tengu.adapters.image_reference import is_loopback, registry_of
 from tengu.adapters.registry import OciRegistry
@@ -253,6 +255,18 @@ def test_ecr_hosts_and_no_others_get_ecr_logins() -> None:
         assert registry_of(lookalike).ecr_region is None
     assert asked == [("ap-northeast-1", "arn:aws:iam::1:role/r", ecr)]
     registry.close()
+
+
+def test_ecr_s_token_is_a_login_and_is_asked_for_once(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://{host}")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    ecr = EcrLogin(Sessions())
+    login = ecr("us-east-1", None, "1.dkr.ecr.us-east-1.amazonaws.com")
+    assert (login.host, login.username) == ("1.dkr.ecr.us-east-1.amazonaws.com", "AWS")
+    assert login.password.reveal()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert ecr("us-east-1", None, "2.dkr.ecr.us-east-1.amazonaws.com").password == login.password
 
 
 @pytest.mark.parametrize(
