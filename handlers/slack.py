@@ -77,6 +77,18 @@ def create_slack_app(signing_secret: Secret, receive: Receive) -> App:
         authorize=lambda **_: AuthorizeResult(enterprise_id=None, team_id=None, bot_token="none"),  # noqa: S106
     )
 
+    _listen(app, receive)
+
+    @app.error
+    def failed(error: Exception, request: BoltRequest) -> BoltResponse:
+        return _failure(error, request.context)
+
+    return app
+
+
+def _listen(app: App, receive: Receive) -> None:
+    """Store what the four kinds of requests ask for; Bolt answers when its listener returns."""
+
     def keep(stored: Stored | None, context: dict[str, Any]) -> None:
         context[_OUTCOME] = "without effect"
         if stored is not None:
@@ -101,12 +113,6 @@ def create_slack_app(signing_secret: Secret, receive: Receive) -> App:
     def action(ack: Any, body: dict[str, Any], context: dict[str, Any]) -> None:
         keep(read_action(body), context)
         ack()
-
-    @app.error
-    def failed(error: Exception, request: BoltRequest) -> BoltResponse:
-        return _failure(error, request.context)
-
-    return app
 
 
 def _answer(app: App, verification: RequestVerification, headers: Mapping[str, str], body: bytes) -> Response:

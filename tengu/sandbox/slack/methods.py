@@ -27,11 +27,13 @@ class SlackError(Exception):
 
 
 def auth_test(workspace: Workspace, _: Arguments) -> Answer:
+    """Who the token belongs to."""
     return {"url": "https://sandbox.slack.test/", "team": "Sandbox", "user": "tengu", "team_id": TEAM,
             "user_id": BOT_USER, "bot_id": BOT_ID, "is_enterprise_install": False}  # fmt: skip
 
 
 def chat_post_message(workspace: Workspace, call: Arguments) -> Answer:
+    """A new message, in a thread with `thread_ts`."""
     channel = _channel(workspace, call, member=True)
     blocks, text = _content(call, "text of chat.postMessage")
     thread = str(call.get("thread_ts") or "")
@@ -43,6 +45,7 @@ def chat_post_message(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def chat_update(workspace: Workspace, call: Arguments) -> Answer:
+    """Other content for a message of the bot's own."""
     channel = _channel(workspace, call)
     message = workspace.message(channel.id, str(call.get("ts")))
     if message is None:
@@ -61,6 +64,7 @@ def chat_update(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def chat_post_ephemeral(workspace: Workspace, call: Arguments) -> Answer:
+    """A message that one person sees."""
     channel = _channel(workspace, call, member=True)
     if call.get("user") not in channel.members:
         raise SlackError("user_not_in_channel")
@@ -70,6 +74,7 @@ def chat_post_ephemeral(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def chat_get_permalink(workspace: Workspace, call: Arguments) -> Answer:
+    """The address of a message."""
     channel = _channel(workspace, call)
     if workspace.message(channel.id, str(call.get("message_ts"))) is None:
         raise SlackError("message_not_found")
@@ -78,6 +83,7 @@ def chat_get_permalink(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def conversations_open(workspace: Workspace, call: Arguments) -> Answer:
+    """The bot's direct message with one person."""
     person = _person(workspace, str(call.get("users") or ""))
     if person.bot or person.deleted:
         raise SlackError("user_disabled" if person.deleted else "cannot_dm_bot")
@@ -85,10 +91,12 @@ def conversations_open(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def conversations_info(workspace: Workspace, call: Arguments) -> Answer:
+    """One channel."""
     return {"channel": _channel_json(_channel(workspace, call))}
 
 
 def conversations_list(workspace: Workspace, call: Arguments) -> Answer:
+    """The channels that the bot can see."""
     types = str(call.get("types") or "public_channel").split(",")
     found = [channel for channel in workspace.channels.values() if not channel.user
              and ("private_channel" if channel.private else "public_channel") in types
@@ -99,12 +107,14 @@ def conversations_list(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def conversations_members(workspace: Workspace, call: Arguments) -> Answer:
+    """Who is in a channel."""
     channel = _channel(workspace, call)
     page, cursor = _page(channel.members, call)
     return {"members": page, **cursor}
 
 
 def conversations_history(workspace: Workspace, call: Arguments) -> Answer:
+    """A channel's messages without replies, newest first."""
     channel = _channel(workspace, call, member=True)
     found = [m for m in workspace.messages(channel.id) if not m.thread_ts and not m.only_for and _in_time(m, call)]
     page, cursor = _page(found[::-1], call)
@@ -112,6 +122,7 @@ def conversations_history(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def conversations_replies(workspace: Workspace, call: Arguments) -> Answer:
+    """A thread: its first message, then its replies, oldest first."""
     channel = _channel(workspace, call, member=True)
     ts = str(call.get("ts"))
     parent = workspace.message(channel.id, ts)
@@ -123,10 +134,12 @@ def conversations_replies(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def users_info(workspace: Workspace, call: Arguments) -> Answer:
+    """One person."""
     return {"user": _person_json(_person(workspace, str(call.get("user") or "")))}
 
 
 def users_lookup_by_email(workspace: Workspace, call: Arguments) -> Answer:
+    """The active person with that address."""
     email = str(call.get("email") or "").lower()
     for person in workspace.people.values():
         if email and person.email.lower() == email and not person.deleted:
@@ -135,11 +148,13 @@ def users_lookup_by_email(workspace: Workspace, call: Arguments) -> Answer:
 
 
 def users_list(workspace: Workspace, call: Arguments) -> Answer:
+    """Everybody."""
     page, cursor = _page(list(workspace.people.values()), call)
     return {"members": [_person_json(person) for person in page], **cursor}
 
 
 def usergroups_users_list(workspace: Workspace, call: Arguments) -> Answer:
+    """Who is in a user group."""
     group = str(call.get("usergroup"))
     if group not in workspace.groups:
         raise SlackError("no_such_subteam")
