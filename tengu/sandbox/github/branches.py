@@ -57,11 +57,18 @@ def _base_moved(hub: Hub, repository: Repository, pull: PullRequest, after: str 
     if after is None:
         close(hub, repository, pull, by)
     elif repository.history.contains(after, pull.head_sha):
-        landed = [one.sha for one in repository.history.between(pull.base_sha, after)]
-        merge_commit = next((sha for sha in landed if repository.history.contains(sha, pull.head_sha)), after)
+        merge_commit = _brought_by(repository, after, pull.head_sha)
         mark_merged(hub, repository, pull, by, merge_commit, (merge_commit,))
     else:
         pull.base_sha = after
+
+
+def _brought_by(repository: Repository, head: str, sha: str) -> str:
+    """The commit on the branch's own line (first parents) with which another one arrived."""
+    parents = repository.store.commit(head).parents
+    while parents and repository.history.contains(parents[0], sha):
+        head, parents = parents[0], repository.store.commit(parents[0]).parents
+    return head
 
 
 def close(hub: Hub, repository: Repository, pull: PullRequest, by: Account) -> None:

@@ -45,19 +45,28 @@ class GitHubStandIn:
         self.hub = Hub(folder, now, index_lag)
         self.webhooks = Webhooks()
         self.faults = Faults(build_app(self.hub), call_name)  # type: ignore[arg-type]  # Starlette's own Scope type
-        self._server = Server(self.faults, port)
-        self.hub.url = self.url = self._server.url
+        self._port = port
+        self._server: Server | None = None
         self.hub.emit = self.webhooks.send
 
+    @property
+    def url(self) -> str:
+        """Its address, for REST and everything else; empty until it is started."""
+        return self.hub.url
+
     def start(self) -> GitHubStandIn:
-        """Start serving."""
+        """Start serving. Accounts and repositories may be made before."""
+        self._server = Server(self.faults, self._port)
+        self.hub.url = self._server.url
         self._server.start()
         return self
 
     def stop(self) -> None:
         """Stop serving and sending."""
         self.webhooks.stop()
-        self._server.stop()
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
 
     def __enter__(self) -> GitHubStandIn:
         return self.start()
