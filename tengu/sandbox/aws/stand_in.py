@@ -17,6 +17,7 @@ import boto3
 import httpx
 
 from tengu.sandbox.aws.proxy import Proxy, Switch, call_name
+from tengu.sandbox.aws.simulation import Simulation
 from tengu.sandbox.faults import Faults
 from tengu.sandbox.server import Server
 
@@ -33,7 +34,8 @@ class AwsStandIn:
 
     Args:
         folder: for its files and its log.
-        docker_host: engine that runs the tasks as containers; None: tasks are RUNNING at once and run nothing.
+        docker_host: engine that runs the tasks as containers; None: tasks are RUNNING at once and run
+            nothing, and `simulation` says which rollouts and one-off tasks fail.
         port: of the proxy; 0 takes a free one.
     """
 
@@ -42,11 +44,13 @@ class AwsStandIn:
         self._docker_host = docker_host
         self._port = _free_port()
         proxy = Proxy(f"http://127.0.0.1:{self._port}")
-        self.faults = Faults(proxy, call_name)
+        self.simulation = Simulation(proxy)
+        self.faults = Faults(proxy if docker_host else self.simulation, call_name)
         self._server = Server(Switch(self.faults, proxy), port)
         self.url = self._server.url
         self.registry = f"127.0.0.1:{self._server.port}"
         self._child: subprocess.Popen[bytes] | None = None
+        self._clients: dict[str, Any] = {}
         self._serving = False
 
     @property
@@ -61,6 +65,11 @@ class AwsStandIn:
 
     def client(self, service: str) -> Any:
         """A boto3 client that speaks to it directly, past the faults and uncounted: for set-up and for looking."""
+        if service not in self._clients:
+            self._clients[service] = self._new_client(service)
+        return self._clients[service]
+
+    def _new_client(self, service: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]  # the name is a variable
             service,
             endpoint_url=f"http://127.0.0.1:{self._port}",
@@ -72,6 +81,7 @@ class AwsStandIn:
     def reset(self) -> None:
         """Forget everything; containers that it started are removed."""
         self.faults.clear()
+        self.simulation.clear()
         httpx.post(f"http://127.0.0.1:{self._port}/_ministack/reset", timeout=60, trust_env=False).raise_for_status()
 
     def start(self) -> AwsStandIn:
