@@ -7,12 +7,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from graphql import GraphQLResolveInfo as Info
+
+from tengu.sandbox.github.branches import HEADS
 from tengu.sandbox.github.call import Call
 from tengu.sandbox.github.errors import GitHubError
 from tengu.sandbox.github.model import Account, Comment, PullRequest, Repository
 from tengu.sandbox.github.objects import CommitObject, Entry
 
 LARGEST = 100
+Resolver = Callable[..., Any]
 
 
 class GraphFault(Exception):
@@ -94,6 +98,30 @@ def type_name(value: Any, *_: Any) -> str:
     if isinstance(value, EntryNode):
         return "Tree" if value.entry.is_folder else "Blob"
     return TYPE_NAMES[type(value)]
+
+
+def context(info: Info) -> Call:
+    """The call that is being answered."""
+    return info.context  # type: ignore[no-any-return]  # execute() is given the call as its context
+
+
+def web_url(info: Info, repository: Repository, *parts: object) -> str:
+    """Address of a page of a repository."""
+    return "/".join(map(str, (context(info).render.repo_web(repository), *parts)))
+
+
+def pull_state(pull: PullRequest) -> str:
+    """`OPEN`, `CLOSED` or `MERGED`."""
+    return "MERGED" if pull.merged_at else pull.state.upper()
+
+
+def ref_node(repository: Repository, name: str) -> RefNode | None:
+    """The branch or tag of that name, full or short."""
+    for prefix in ("", HEADS, "refs/tags/"):
+        full = prefix + name
+        if full.startswith("refs/") and (sha := repository.refs.get(full)):
+            return RefNode(repository, full, sha)
+    return None
 
 
 def see(call: Call, owner: str, name: str) -> Repository:

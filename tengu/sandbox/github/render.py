@@ -8,86 +8,11 @@ from typing import Any
 
 from tengu.sandbox.github.diffs import FileDiff
 from tengu.sandbox.github.hub import Hub
+from tengu.sandbox.github.links import REPOSITORY_LINKS, UNUSED, USER_LINKS
 from tengu.sandbox.github.model import Account, App, Repository
 from tengu.sandbox.github.objects import CommitObject, Signature
 
 Json = dict[str, Any]
-
-USER_LINKS = {
-    "followers_url": "/followers",
-    "following_url": "/following{/other_user}",
-    "gists_url": "/gists{/gist_id}",
-    "starred_url": "/starred{/owner}{/repo}",
-    "subscriptions_url": "/subscriptions",
-    "organizations_url": "/orgs",
-    "repos_url": "/repos",
-    "events_url": "/events{/privacy}",
-    "received_events_url": "/received_events",
-}
-REPOSITORY_LINKS = {
-    "archive": "/{archive_format}{/ref}",
-    "assignees": "/assignees{/user}",
-    "blobs": "/git/blobs{/sha}",
-    "branches": "/branches{/branch}",
-    "collaborators": "/collaborators{/collaborator}",
-    "comments": "/comments{/number}",
-    "commits": "/commits{/sha}",
-    "compare": "/compare/{base}...{head}",
-    "contents": "/contents/{+path}",
-    "contributors": "/contributors",
-    "deployments": "/deployments",
-    "downloads": "/downloads",
-    "events": "/events",
-    "forks": "/forks",
-    "git_commits": "/git/commits{/sha}",
-    "git_refs": "/git/refs{/sha}",
-    "git_tags": "/git/tags{/sha}",
-    "hooks": "/hooks",
-    "issue_comment": "/issues/comments{/number}",
-    "issue_events": "/issues/events{/number}",
-    "issues": "/issues{/number}",
-    "keys": "/keys{/key_id}",
-    "labels": "/labels{/name}",
-    "languages": "/languages",
-    "merges": "/merges",
-    "milestones": "/milestones{/number}",
-    "notifications": "/notifications{?since,all,participating}",
-    "pulls": "/pulls{/number}",
-    "releases": "/releases{/id}",
-    "stargazers": "/stargazers",
-    "statuses": "/statuses/{sha}",
-    "subscribers": "/subscribers",
-    "subscription": "/subscription",
-    "tags": "/tags",
-    "teams": "/teams",
-    "trees": "/git/trees{/sha}",
-}
-UNUSED: Json = {
-    "archived": False,
-    "description": None,
-    "disabled": False,
-    "fork": False,
-    "forks": 0,
-    "forks_count": 0,
-    "has_discussions": False,
-    "has_downloads": True,
-    "has_issues": True,
-    "has_pages": False,
-    "has_projects": True,
-    "has_wiki": False,
-    "homepage": None,
-    "is_template": False,
-    "language": None,
-    "license": None,
-    "mirror_url": None,
-    "size": 1,
-    "stargazers_count": 0,
-    "topics": [],
-    "watchers": 0,
-    "watchers_count": 0,
-    "web_commit_signoff_required": False,
-    "allow_forking": True,
-}
 
 
 def iso(at: datetime) -> str:
