@@ -44,13 +44,12 @@ def edit_body(code_host: CodeHost, repository: str, number: int, make: Callable[
         code_host.edit_pull_request(repository, number, body=body)
         written = True
         pull_request = code_host.pull_request(repository, number)
-        left = _overwritten(code_host, repository, number, pull_request.body, left) or pull_request.body
+        lost = _overwritten(code_host, repository, number, left) if pull_request.body == body else None
+        left = pull_request.body if lost is None else lost
     return Edited(pull_request, written)
 
 
-def _overwritten(code_host: CodeHost, repository: str, number: int, now: str, left: str) -> str | None:
-    """The version right below ours, if it is not the one that ours was made from."""
+def _overwritten(code_host: CodeHost, repository: str, number: int, left: str) -> str | None:
+    """The version below ours, the newest one, if it is not the one that ours was made from."""
     edits = [edit.body for edit in code_host.body_edits(repository, number)]
-    if len(edits) < 2 or edits[0] != now or edits[1] in (None, left, now):
-        return None
-    return edits[1]
+    return edits[1] if len(edits) > 1 and edits[1] not in (left, edits[0]) else None

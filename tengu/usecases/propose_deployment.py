@@ -119,11 +119,14 @@ class ProposeDeployment:
                     return BranchMissing(branch, settings.source, start)
                 self.code_host.create_branch(repository, branch, start.sha)
                 deployed = start.sha
-            changeset = self._collect(app, environment)
+            running = self.deployments.last_succeeded(app, environment)
+            changeset = self._collect(app, environment, running.source_commit if running else deployed)
             found = self.code_host.find_open_pull_request(repository, settings.source, branch)
             if found is not None:
                 return self._refresh(changeset, found, actor, message_key)
-            if changeset.is_empty or self.code_host.is_ancestor(repository, changeset.head, deployed):
+            # Compared with the branch itself, what is left is what GitHub would merge.
+            merged = changeset.base != deployed and self.code_host.is_ancestor(repository, changeset.head, deployed)
+            if changeset.is_empty or merged:
                 return NothingToDeploy(changeset)
             return self._open(changeset, actor, message_key)
 
@@ -145,8 +148,7 @@ class ProposeDeployment:
             The numbers of the merged pull requests it brings.
         """
         with self.environments.exclusive(f"pull-request:{app}/{environment}"):
-            collect = CollectChangeset(self.settings, self.code_host, self.deployments, self.clock)
-            changeset = collect(app, environment, merged.head_sha, base)
+            changeset = self._collect(app, environment, base, merged.head_sha)
             by = Actor("github", merged.author.login if merged.author else "")
             self._remember(changeset, merged, by, "")
             self._write(changeset, merged.number, self.verifications.items(app, environment, merged.number))
@@ -155,8 +157,9 @@ class ProposeDeployment:
     def _environment(self, app: str, environment: str) -> Environment:
         return self.settings.apps[app].environments[environment]
 
-    def _collect(self, app: str, environment: str) -> Changeset:
-        return CollectChangeset(self.settings, self.code_host, self.deployments, self.clock)(app, environment)
+    def _collect(self, app: str, environment: str, base: str | None = None, head: str | None = None) -> Changeset:
+        collect = CollectChangeset(self.settings, self.code_host, self.deployments, self.clock)
+        return collect(app, environment, head, base)
 
     def _start(self, repository: str, source: str, branch: str) -> Commit:
         head = self.code_host.branch_head(repository, source)

@@ -77,16 +77,19 @@ class Verify:
             if not before:
                 return ()
             told, now = parse_ticks(body), parse_ticks(self.code_host.pull_request(repository, number).body)
-            after = take_over(
-                before, now, lambda item: actor if told.get(item) == now.get(item) else SOMEBODY, self.clock.now()
-            )
-            if previous is not None:
-                after = _named(after, parse_ticks(previous), told, actor)
+            flipped = None if previous is None else _flipped(parse_ticks(previous), told)
+
+            def who(item: int) -> Actor:
+                """Whoever edited, if what is ticked now is what this edit made it."""
+                by_this = told.get(item) == now.get(item) and (flipped is None or item in flipped)
+                return actor if by_this else SOMEBODY
+
+            after = _named(take_over(before, now, who, self.clock.now()), flipped or {}, actor)
             pairs = list(zip(before, after, strict=True))
             self.verifications.save([new for old, new in pairs if new != old])
             ticks = tuple(new for old, new in pairs if _tick(new) != _tick(old))
             for item in ticks:
-                self._record(item, item.ticked_by or actor)
+                self._record(item, item.ticked_by or who(item.item))
             damaged = self._show(repository, number, after)
         if damaged:
             self.propose.refresh(app, environment, number)
@@ -214,14 +217,17 @@ def _tick(item: VerificationItem) -> tuple[bool, Actor | None]:
     return item.ticked, item.ticked_by
 
 
+def _flipped(previous: Mapping[int, bool], told: Mapping[int, bool]) -> dict[int, bool]:
+    """The boxes that an edit changed, as they were after it."""
+    return {item: tick for item, tick in told.items() if item in previous and previous[item] != tick}
+
+
 def _named(
-    items: Sequence[VerificationItem], previous: Mapping[int, bool], told: Mapping[int, bool], actor: Actor
+    items: Sequence[VerificationItem], flipped: Mapping[int, bool], actor: Actor
 ) -> tuple[VerificationItem, ...]:
     """Name whoever ticked what a refresh took over before the event came."""
     return tuple(
-        replace(item, ticked_by=actor)
-        if item.ticked_by == SOMEBODY and told.get(item.item) and previous.get(item.item) is False
-        else item
+        replace(item, ticked_by=actor) if item.ticked_by == SOMEBODY and flipped.get(item.item) else item
         for item in items
     )
 
