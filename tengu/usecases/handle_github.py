@@ -58,7 +58,7 @@ class HandleGitHub:
 
     def _edited(self, app: str, environment: str, payload: Mapping[str, Any], person: Actor) -> None:
         if self.environments.pull_request(app, environment, payload["number"]):
-            self.verify.sync_ticks(app, environment, payload["number"], payload["body"], person)
+            self.verify.sync_ticks(app, environment, payload["number"], payload["body"], person, payload["body_before"])
 
     def _set_state(self, app: str, environment: str, number: int, state: str, person: Actor) -> None:
         known = self.environments.pull_request(app, environment, number)
