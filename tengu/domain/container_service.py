@@ -120,6 +120,7 @@ class TaskFacts:
     stop_code: str = ""
     stopped_reason: str = ""
     containers: tuple[ContainerFacts, ...] = ()
+    started_by: str = ""
 
     @property
     def stopped(self) -> bool:

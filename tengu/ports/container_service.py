@@ -30,7 +30,6 @@ class OneOffTask:
     container: str
     command: tuple[str, ...]
     token: str
-    tags: Mapping[str, str]
 
 
 class ContainerService(Protocol):
@@ -67,8 +66,8 @@ class ContainerService(Protocol):
     def run_task(self, task: OneOffTask) -> TaskFacts:
         """Start it. A failure to place it is a ServiceError."""
 
-    def find_tasks(self, cluster: str, started_by: str) -> tuple[TaskFacts, ...]:
-        """Tasks started with that `startedBy` that ECS still knows."""
+    def find_tasks(self, cluster: str, family: str, started_by: str) -> tuple[TaskFacts, ...]:
+        """Tasks of that task definition family with that `startedBy` that ECS still knows."""
 
     def task(self, cluster: str, arn: str) -> TaskFacts | None:
         """That task; None once ECS forgot it."""

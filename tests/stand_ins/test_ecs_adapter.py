@@ -219,7 +219,7 @@ def test_more_than_a_hundred_tasks(aws: Aws) -> None:
     assert len(aws.adapter.running_tasks(WEB)) == 120
 
 
-TASK = OneOffTask(WEB, "td:8", "app", ("bin/migrate",), "tengu-7-c0ffee", {"tengu:deployment": "7"})
+TASK = OneOffTask(WEB, "td:8", "app", ("bin/migrate",), "tengu-7-c0ffee")
 
 
 def test_one_off_task_takes_the_service_s_network(aws: Aws) -> None:
@@ -238,7 +238,6 @@ def test_one_off_task_takes_the_service_s_network(aws: Aws) -> None:
         "clientToken": TASK.token,
         "startedBy": TASK.token,
         "overrides": {"containerOverrides": [{"name": "app", "command": ["bin/migrate"]}]},
-        "tags": [{"key": "tengu:deployment", "value": "7"}],
         "networkConfiguration": network,
         "platformVersion": "1.4.0",
         "launchType": "FARGATE",
@@ -253,6 +252,15 @@ def test_a_task_that_cannot_be_placed_says_why(aws: Aws) -> None:
     with pytest.raises(ServiceError, match="RESOURCE:MEMORY") as error:
         aws.adapter.run_task(TASK)
     assert not error.value.transient
+
+
+def test_started_by_is_the_only_filter_as_ecs_demands(aws: Aws) -> None:
+    stopped = {"cluster": "prod", "family": "web", "desiredStatus": "STOPPED"}
+    aws.stub.add_response("list_tasks", {"taskArns": ["arn:task/1", "arn:task/2"]}, stopped)
+    tasks = [{"taskArn": "arn:task/1", "startedBy": "ecs-svc/1"}, {"taskArn": "arn:task/2", "startedBy": TASK.token}]
+    aws.stub.add_response("describe_tasks", {"tasks": tasks})
+    aws.stub.add_response("list_tasks", {"taskArns": []}, {"cluster": "prod", "startedBy": TASK.token})
+    assert [task.arn for task in aws.adapter.find_tasks("prod", "web", TASK.token)] == ["arn:task/2"]
 
 
 def test_a_forgotten_task_is_none(aws: Aws) -> None:

@@ -204,10 +204,15 @@ class EcsContainerService:
         found = self._tasks(ref.cluster, serviceName=ref.service, desiredStatus="STOPPED")
         return tuple(task for task in found if task.task_definition == task_definition)
 
-    def find_tasks(self, cluster: str, started_by: str) -> tuple[TaskFacts, ...]:
-        """Tasks started so that ECS still knows, running ones first."""
-        running = self._tasks(cluster, startedBy=started_by, desiredStatus="RUNNING")
-        return running + self._tasks(cluster, startedBy=started_by, desiredStatus="STOPPED")
+    def find_tasks(self, cluster: str, family: str, started_by: str) -> tuple[TaskFacts, ...]:
+        """Tasks started so that ECS still knows, running ones first.
+
+        ListTasks takes `startedBy` as its only filter, and then lists running tasks alone.
+        """
+        stopped = self._tasks(cluster, family=family, desiredStatus="STOPPED")
+        return self._tasks(cluster, startedBy=started_by) + tuple(
+            task for task in stopped if task.started_by == started_by
+        )
 
     def task(self, cluster: str, arn: str) -> TaskFacts | None:
         """That task; None once ECS forgot it."""
@@ -223,7 +228,6 @@ class EcsContainerService:
             "clientToken": task.token,
             "startedBy": task.token,
             "overrides": {"containerOverrides": [{"name": task.container, "command": list(task.command)}]},
-            "tags": [{"key": key, "value": value} for key, value in task.tags.items()],
         }
         for name in ("networkConfiguration", "capacityProviderStrategy", "platformVersion"):
             if like.get(name):

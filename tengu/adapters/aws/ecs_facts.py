@@ -74,6 +74,7 @@ def task_facts(answer: Answer) -> TaskFacts:
         status=answer.get("lastStatus", ""),
         stop_code=answer.get("stopCode", ""),
         stopped_reason=answer.get("stoppedReason", ""),
+        started_by=answer.get("startedBy", ""),
         containers=tuple(_container(entry) for entry in answer.get("containers", ())),
     )
 

@@ -13,7 +13,7 @@ from tengu.ports.clock import Clock
 from tengu.ports.container_service import ContainerService, ContainerServices, OneOffTask
 from tengu.usecases.step import StepContext, StepResult
 from tengu.usecases.steps.pace import Pace, Waits
-from tengu.usecases.steps.revisions import plan, pushed_image, ref_of, tags_of
+from tengu.usecases.steps.revisions import plan, pushed_image, ref_of
 from tengu.usecases.steps.start_rollout import register
 
 LOG_LINES = 20
@@ -112,14 +112,14 @@ class _Run:
             command=self._migrate.command,
             # The commit keeps a database that was set up anew, and counts from 1 again, from finding an old task.
             token=f"tengu-{deployment.number}-{deployment.commit[:12]}",
-            tags=tags_of(self._context, self._service()),
         )
         return self._waits.patiently(lambda: self._find_or_run(task), deadline)
 
     def _find_or_run(self, task: OneOffTask) -> str:
         asked = self._context.memo.get("asked")
         if asked is not None:
-            found = self._ecs.find_tasks(self._ref.cluster, task.token)
+            family = short(task.task_definition).rpartition(":")[0]
+            found = self._ecs.find_tasks(self._ref.cluster, family, task.token)
             if found:
                 return found[0].arn
             if self._waits.now() - datetime.fromisoformat(asked) > ECS_REMEMBERS:

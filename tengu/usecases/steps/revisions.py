@@ -74,7 +74,7 @@ def plan(ecs: ContainerService, context: StepContext, service: Service, facts: S
     base = _base(ecs, service, facts)
     if runs(base, service.containers, image):
         return Plan(service, facts, base.arn, None)
-    tags = tags_of(context, service)
+    tags = _tags(context, service)
     for found in ecs.find_registered(base.family, tags):
         if runs(found, service.containers, image):
             return Plan(service, facts, found.arn, None)
@@ -107,8 +107,8 @@ def _base(ecs: ContainerService, service: Service, facts: ServiceFacts) -> TaskD
     )
 
 
-def tags_of(context: StepContext, service: Service) -> Mapping[str, str]:
-    """Tags by which a restart finds what it made: revisions and tasks."""
+def _tags(context: StepContext, service: Service) -> Mapping[str, str]:
+    """Tags by which a restart finds the revision that it registered."""
     deployment = context.deployment
     return {
         "tengu:deployment": str(deployment.number),
