@@ -29,7 +29,8 @@ ARG GIT_SHA=unknown
 LABEL org.opencontainers.image.title=tengu org.opencontainers.image.revision=$GIT_SHA
 ENV PATH=/opt/tengu/bin:$PATH PYTHONUNBUFFERED=1 TENGU_IMAGE=1 GIT_SHA=$GIT_SHA
 USER tengu
-WORKDIR /home/tengu
+# tengu.yml is looked for here: mount it as /etc/tengu/tengu.yml.
+WORKDIR /etc/tengu
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=5s --start-period=30s \
     CMD ["python3", "-c", "import urllib.request as r; r.urlopen('http://127.0.0.1:3000/healthz', timeout=4)"]
