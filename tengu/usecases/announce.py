@@ -48,7 +48,8 @@ class Announce:
         place = 0
         if deployment.state is State.WAITING:
             ahead = self.deployments.waiting(*deployment.lane)
-            busy = self.deployments.in_lane(*deployment.lane) is not None
+            running = self.deployments.in_lane(*deployment.lane)
+            busy = running is not None and running.number != deployment.number  # it may have been claimed by now
             place = busy + sum(other.number < deployment.number for other in ahead)
         message = messages.status(
             deployment,

@@ -40,9 +40,10 @@ class Asked:
 
 def ping(asked: Asked, boxes: Sequence[OpenBox], person: str = "") -> Message:
     """One reminder with all of a person's boxes; `person` is said first where it is not a direct message."""
-    state = "runs" if asked.is_deployed else "is about to run"
-    intro = f"{plural(len(boxes), 'change')} of yours {state} in *{asked.app} {asked.environment}* and "
-    intro += "is not verified yet:" if len(boxes) == 1 else "are not verified yet:"
+    where, count = f"*{asked.app} {asked.environment}*", plural(len(boxes), "change")
+    be = "is" if len(boxes) == 1 else "are"
+    state = f"{be} live in" if asked.is_deployed else f"{be} about to be deployed to"
+    intro = f"{count} of yours {state} {where} and not verified yet:"
     text = f"{person + ': ' if person else ''}{intro}"
     blocks: list[Block] = [Section(f"{text}\n{_list(boxes)}")]
     blocks.append(Buttons(tuple(_verify(box) for box in boxes[:5])))
