@@ -59,8 +59,8 @@ def pinned(repository: str, digest: str) -> str:
 
 
 def runs(definition: TaskDefinition, containers: Iterable[str], image: str) -> bool:
-    """True if each of these containers already has exactly this image."""
-    return all(definition.images.get(name) == image for name in containers)
+    """True if each of these containers (one at least) already has exactly this image."""
+    return {definition.images.get(name) for name in containers} == {image}
 
 
 def with_image(
@@ -97,16 +97,20 @@ def with_image(
         {**entry, "image": image} if entry["name"] in wanted else entry
         for entry in definition.fields["containerDefinitions"]
     ]
+    fields["tags"] = _tags(definition, tags)
+    return fields
+
+
+def _tags(definition: TaskDefinition, added: Mapping[str, str]) -> list[dict[str, str]]:
     merged = {key: value for key, value in definition.tags.items() if not key.startswith(_RESERVED)}
-    merged.update(tags)
+    merged.update(added)
     if len(merged) > MAXIMUM_TAGS:
         raise Refused(
             "too_many_tags",
             f"{short(definition.arn)} would have {len(merged)} tags, and ECS takes {MAXIMUM_TAGS}.",
             "Remove some of its tags.",
         )
-    fields["tags"] = [{"key": key, "value": value} for key, value in merged.items()]
-    return fields
+    return [{"key": key, "value": value} for key, value in merged.items()]
 
 
 def _refuse_loss(definition: TaskDefinition, ignored: frozenset[str]) -> None:
@@ -123,6 +127,10 @@ def _refuse_loss(definition: TaskDefinition, ignored: frozenset[str]) -> None:
 
 def _refuse_missing(definition: TaskDefinition, wanted: tuple[str, ...]) -> None:
     missing = [name for name in wanted if name not in definition.images]
+    if not wanted:
+        raise Refused(
+            "container_missing", f"No container of {short(definition.arn)} is named.", "Fill in `containers:`."
+        )
     if missing:
         raise Refused(
             "container_missing",

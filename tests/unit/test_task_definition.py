@@ -67,6 +67,12 @@ def test_a_missing_container_lists_those_there_are() -> None:
         with_image(OLD, ["web"], NEW, {})
 
 
+def test_no_container_named_is_refused_and_not_taken_for_no_change() -> None:
+    assert not runs(OLD, [], NEW)
+    with pytest.raises(Refused, match="is named"):
+        with_image(OLD, [], NEW, {})
+
+
 @pytest.mark.parametrize("ignored", ["newThing", "containerDefinitions[].newThing"])
 def test_an_unknown_field_is_refused_until_it_is_ignored(ignored: str) -> None:
     unknown = replace(OLD, unknown_fields=("containerDefinitions[].newThing",))
