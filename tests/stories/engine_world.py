@@ -9,10 +9,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from tengu.adapters.postgres.database import Database
-from tengu.adapters.postgres.store import Store
+from tengu.adapters.postgres.store import store_on
 from tengu.config.model import Settings
 from tengu.domain.deployment import Deployment, Kind, NewDeployment, StepName
 from tengu.domain.people import Actor
+from tengu.ports.store import Store
 from tengu.usecases.advance_deployment import AdvanceDeployment
 from tengu.usecases.deployment_run import Pauses
 from tengu.usecases.step import StepContext, StepFunction, StepResult
@@ -58,7 +59,7 @@ class EngineWorld:
     store: Store = field(init=False)
 
     def __post_init__(self) -> None:
-        self.store = Store.on(self.database)
+        self.store = store_on(self.database)
         for name in StepName:
             self.steps[name] = self._recording(name)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -342,3 +344,46 @@ def test_work_folder_is_removed_after_the_end(world: EngineWorld) -> None:
     (world.folder / "99").mkdir()
     world.engine().prune_work_folders()
     assert [folder.name for folder in world.folder.iterdir()] == ["99"]
+
+
+_WORKER = """
+import sys
+from pathlib import Path
+from tengu.adapters.postgres.database import Database
+from tests.stories.engine_world import EngineWorld
+from tengu.domain.deployment import StepName
+
+database = Database(sys.argv[1])
+database.open()
+world = EngineWorld(database, Path(sys.argv[2]))
+
+def hang(context):
+    context.note({"image": "web:1"}, "pushing")
+    print("in", context.deployment.number, flush=True)
+    context.stop.wait()
+
+world.step(StepName(sys.argv[3]), hang)
+world.engine("doomed", lease=1.0)()
+"""
+
+
+@pytest.mark.parametrize("name", ["checkout", "build", "roll_out"])
+def test_killed_process_is_taken_over_from_its_step(
+    world: EngineWorld, database: Database, tmp_path: Path, name: str
+) -> None:
+    world.store.deployments.create(merge())
+    with subprocess.Popen(
+        [sys.executable, "-c", _WORKER, database.dsn, str(tmp_path / "work"), name], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "in 1\n"
+        process.kill()
+    engine = world.engine("survivor")
+    while not engine():
+        threading.Event().wait(0.05)
+    deployment = world.deployment()
+    step = deployment.step(StepName(name))
+    assert deployment.outcome is Outcome.SUCCEEDED
+    assert [ran for _, ran in world.ran] == ORDER[ORDER.index(StepName(name)) :]
+    assert step is not None
+    assert step.memo == {"image": "web:1"}

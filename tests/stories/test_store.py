@@ -11,12 +11,11 @@ import pytest
 
 from tengu.adapters.postgres.database import Database
 from tengu.adapters.postgres.migrate import is_current, migrate
-from tengu.adapters.postgres.store import Store
 from tengu.domain.deployment import Kind, NewDeployment, Outcome, State, StepName, StepState
 from tengu.domain.message import Button, Buttons, Message, Section
 from tengu.domain.people import TENGU, Actor
 from tengu.errors import LeaseLost, ServiceError
-from tengu.ports.store import DeploymentPullRequest, Destination, Event, Lock, VerificationItem
+from tengu.ports.store import DeploymentPullRequest, Destination, Event, Lock, Store, VerificationItem
 
 ALICE = Actor("slack", "U012ALICE")
 MINUTE = timedelta(minutes=1)

@@ -62,6 +62,7 @@ class EmbeddedPostgres:
         """
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         cluster = self._cluster = Cluster(self._folder, find_binaries(recorded_major(self._folder)), self._settings)
+        self._child = None
         self._users = os.open(self._folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
         _wait_for_lock(self._users, fcntl.LOCK_SH, _START_TIMEOUT)
         try:
@@ -84,6 +85,8 @@ class EmbeddedPostgres:
             self._watcher.join()
         if _try_lock(self._users, fcntl.LOCK_EX):
             self._stop_server(self._cluster)
+        elif self._child is not None:
+            self._child.returncode = 0  # it outlives us: not our child to wait for any more
         os.close(self._users)
         self._users = None
 
@@ -91,15 +94,15 @@ class EmbeddedPostgres:
         deadline = time.monotonic() + _START_TIMEOUT
         detail = ""
         while time.monotonic() < deadline:
+            if self._child is not None and self._child.poll() is not None:
+                detail = cluster.last_log_lines() or detail
+                break
             self._start_if_dead(cluster)
             try:
                 cluster.ensure_database()
                 return
             except psycopg.OperationalError as error:
                 detail = str(error)
-            if self._child is not None and self._child.poll() is not None:
-                detail = cluster.last_log_lines() or detail
-                break
             time.sleep(_POLL)
         raise ServiceError(
             "PostgreSQL", "start", f"the embedded server in {self._folder} does not answer: {' '.join(detail.split())}",
@@ -111,14 +114,14 @@ class EmbeddedPostgres:
         folder = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
             if _try_lock(folder, fcntl.LOCK_EX):
+                if self._child is not None:
+                    self._child.wait(timeout=_STOP_TIMEOUT)  # the lock says that it has ended
                 self._child = cluster.launch(folder)
         finally:
             os.close(folder)
 
     def _keep_alive(self, cluster: Cluster) -> None:
         while not self._leaving.wait(self._watch):
-            if self._child is not None:
-                self._child.poll()  # reaps it
             try:
                 before = self._child
                 self._start_if_dead(cluster)
