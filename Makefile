@@ -4,7 +4,7 @@
 PYTHON ?= python3
 TESTS ?=
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 export PIP_ROOT_USER_ACTION := ignore
 
 .DEFAULT_GOAL := help
@@ -15,6 +15,7 @@ help: ## list what there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 install: .venv/package.stamp ## set up .venv with everything pinned; done once, and again when the pins change
+	@:
 
 test: install lint types ## format, lint and types, then all tests
 	@echo 'pytest: unit tests, stories on stand-ins, end to end'
@@ -35,10 +36,12 @@ sandbox: install ## play the whole job on this machine: stand-ins for GitHub, Sl
 
 UPGRADE ?= --upgrade
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
-	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links --no-emit-options
+	--no-emit-options --no-emit-find-links
 requirements: install ## pin the newest versions that pyproject.toml allows (UPGRADE= keeps what fits)
 	@$(COMPILE) $(UPGRADE) --output-file requirements.txt pyproject.toml
 	@$(COMPILE) $(UPGRADE) --extra dev --extra sandbox --output-file requirements-dev.txt pyproject.toml
+	@$(COMPILE) $(UPGRADE) --no-annotate --only-build-deps --build-deps-for wheel --constraint requirements-dev.txt \
+		--output-file requirements-build.txt pyproject.toml
 
 clean: ## remove .venv, caches and builds
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis build dist
@@ -53,12 +56,12 @@ $(BIN)/python:
 		exit 1; }
 	@$(PYTHON) -m venv .venv
 
-.venv/requirements.stamp: requirements-dev.txt | $(BIN)/python
-	@echo 'Installing what requirements-dev.txt pins into .venv (once, about a minute) ...'
-	@$(PIP) install --require-hashes --requirement requirements-dev.txt
+.venv/requirements.stamp: requirements-dev.txt requirements-build.txt | $(BIN)/python
+	@echo 'Installing what is pinned into .venv (once, a minute or two) ...'
+	@$(PIP) install --require-hashes --requirement requirements-dev.txt --requirement requirements-build.txt
 	@touch $@
 
+# Without build isolation: what it builds with is pinned too, and it works offline
 .venv/package.stamp: pyproject.toml .venv/requirements.stamp
-	@echo 'Installing Tengu itself into .venv ...'
-	@$(PIP) install --no-deps --editable .
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import itertools
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from tengu.adapters.postgres.embedded import EmbeddedPostgres
 from tengu.adapters.postgres.migrate import migrate
 from tengu.adapters.postgres.store import store_on
 from tengu.ports.store import Store
+from tengu.sandbox.engine import is_reachable
 
 _FOREIGN_VARIABLES = ("TENGU_", "AWS_", "SLACK_", "GITHUB_", "DATABASE_URL", "PG")
 _numbers = itertools.count(1)
@@ -33,6 +35,27 @@ def _refuse_the_network(event: str, arguments: tuple[object, ...]) -> None:
 
 
 sys.addaudithook(_refuse_the_network)
+
+
+def _engine_is_possible() -> bool:
+    """A docker daemon answers, or one can be started here."""
+    host = os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+    programs = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return is_reachable(host) or (os.geteuid() == 0 and shutil.which("dockerd", path=programs) is not None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests with a container engine share one worker of xdist: two daemons on one machine fight over its network.
+
+    Where there can be no engine they are skipped; with TENGU_REQUIRE_ENGINE, which CI sets, they run and fail.
+    """
+    with_engine = [item for item in items if item.get_closest_marker("engine")]
+    skip = with_engine and not os.environ.get("TENGU_REQUIRE_ENGINE") and not _engine_is_possible()
+    for item in with_engine:
+        item.add_marker(pytest.mark.xdist_group("engine"))
+        if skip:
+            item.add_marker(pytest.mark.skip(reason="no container engine here, and none can be started"))
 
 
 @pytest.fixture(autouse=True)
