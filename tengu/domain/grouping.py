@@ -9,8 +9,12 @@ brought that branch in. Squashes and rebases have no such merge; GitHub's associ
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import reduce
+from graphlib import TopologicalSorter
+from operator import or_
 
 from tengu.domain.changeset import Commit, Entry, MergedPullRequest
 from tengu.domain.deployment import Deployment, Kind, Outcome, State
@@ -50,14 +54,10 @@ def group(
             owner = _first_merged(associated.get(commit.sha, ()), candidates)
             if owner is not None:
                 owners[commit.sha] = owner
-    entries = tuple(
-        Entry(pull_request, tuple(commit for commit in commits if owners.get(commit.sha) == pull_request.number))
-        for pull_request in sorted(candidates.values(), key=_merge_order)
-    )
     # One that shares its merge with others may be left without a commit of its own: it was merged all the same.
     entries = tuple(
         _with_again(entry, again or {})
-        for entry in entries
+        for entry in _entries(commits, owners, candidates)
         if entry.commits or entry.pull_request.merge_commit in by_sha
     )
     direct = tuple(commit for commit in commits if commit.sha not in owners)
@@ -95,6 +95,17 @@ def carried_again(history: Iterable[Deployment]) -> dict[int, Deployment]:
     return found
 
 
+def _entries(
+    commits: Sequence[Commit], owners: Mapping[str, int], candidates: Mapping[int, MergedPullRequest]
+) -> list[Entry]:
+    owned: dict[int, list[Commit]] = {}
+    for commit in commits:
+        if commit.sha in owners:
+            owned.setdefault(owners[commit.sha], []).append(commit)
+    ordered = sorted(candidates.values(), key=_merge_order)
+    return [Entry(pull_request, tuple(owned.get(pull_request.number, ()))) for pull_request in ordered]
+
+
 def _merge_order(pull_request: MergedPullRequest) -> tuple[object, int]:
     return pull_request.merged_at, pull_request.number
 
@@ -120,18 +131,14 @@ def _brought_by_merges(
     candidates: Mapping[int, MergedPullRequest],
 ) -> dict[str, int]:
     owners: dict[str, int] = {}
-    size = {
-        number: sum(any(each.number == number for each in pull_requests) for pull_requests in associated.values())
-        for number in candidates
-    }
+    size = Counter(each.number for pull_requests in associated.values() for each in set(pull_requests))
+    sharing: dict[str, list[MergedPullRequest]] = {}
     for pull_request in sorted(candidates.values(), key=_merge_order):
-        merge = by_sha.get(pull_request.merge_commit)
-        if merge is None:
-            continue
-        sharing = [each for each in candidates.values() if each.merge_commit == merge.sha]
-        mine = _brought(by_sha, merge)
-        for sha in mine:
-            owners.setdefault(sha, _owner_among(sha, sharing, associated, size, merge))
+        sharing.setdefault(pull_request.merge_commit, []).append(pull_request)
+    brought = _Brought(by_sha)
+    for sha, pull_requests in sharing.items():
+        for mine in brought(by_sha[sha]) if sha in by_sha else ():
+            owners.setdefault(mine, _owner_among(mine, pull_requests, associated, size, by_sha[sha]))
     return owners
 
 
@@ -157,22 +164,30 @@ def _owner_among(
     return named if named in numbers_sharing else max(numbers_sharing, key=lambda number: (size[number], number))
 
 
-def _brought(by_sha: Mapping[str, Commit], merge: Commit) -> set[str]:
-    """What `merge` has and its first parent has not, within the range; of a squash or rebase itself alone."""
-    if len(merge.parents) < 2:
-        return {merge.sha}
-    return _reachable(by_sha, [merge.sha], without=_reachable(by_sha, merge.parents[:1], without=set()))
+class _Brought:
+    """What a merge has and its first parent has not, within the range; of a squash or rebase itself alone.
 
+    Each commit's ancestors are one integer with a bit for every commit, so that ten thousand commits take a moment.
+    """
 
-def _reachable(by_sha: Mapping[str, Commit], start: Iterable[str], without: set[str]) -> set[str]:
-    seen: set[str] = set()
-    stack = list(start)
-    while stack:
-        sha = stack.pop()
-        if sha in by_sha and sha not in seen and sha not in without:
-            seen.add(sha)
-            stack.extend(by_sha[sha].parents)
-    return seen
+    def __init__(self, by_sha: Mapping[str, Commit]) -> None:
+        order = TopologicalSorter({sha: [each for each in commit.parents if each in by_sha]
+                                   for sha, commit in by_sha.items()})  # fmt: skip
+        self._order = tuple(order.static_order())
+        self._ancestors: dict[str, int] = {}
+        for place, sha in enumerate(self._order):
+            parents = (self._ancestors.get(each, 0) for each in by_sha[sha].parents)
+            self._ancestors[sha] = reduce(or_, parents, 1 << place)
+
+    def __call__(self, merge: Commit) -> Iterator[str]:
+        if len(merge.parents) < 2:
+            yield merge.sha
+            return
+        left = self._ancestors[merge.sha] & ~self._ancestors.get(merge.parents[0], 0)
+        while left:
+            lowest = left & -left
+            yield self._order[lowest.bit_length() - 1]
+            left ^= lowest
 
 
 def _first_merged(
@@ -193,26 +208,23 @@ def _with_reverts(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """Mark what a later pull request of the same changeset takes back, unless that one was taken back too."""
     reverted_by: dict[int, int] = {}
     for index in range(len(entries) - 1, -1, -1):
-        reverting = entries[index]
-        if reverting.pull_request.number in reverted_by:
+        reverting = entries[index].pull_request.number
+        text = "\n".join(f"{commit.title}\n{commit.body}" for commit in entries[index].commits)
+        numbers = {int(number) for number in _REVERTS_NUMBER.findall(text)}
+        shas = tuple(sha.lower() for sha in _REVERTS_COMMIT.findall(text))
+        if reverting in reverted_by or not (numbers or shas):
             continue
         for entry in entries[:index]:
-            if _takes_back(reverting, entry):
-                reverted_by.setdefault(entry.pull_request.number, reverting.pull_request.number)
+            if entry.pull_request.number in numbers or (shas and _is_whole(entry, shas)):
+                reverted_by.setdefault(entry.pull_request.number, reverting)
     return tuple(replace(entry, reverted_by=reverted_by.get(entry.pull_request.number)) for entry in entries)
 
 
-def _takes_back(reverting: Entry, entry: Entry) -> bool:
-    text = "\n".join(f"{commit.title}\n{commit.body}" for commit in reverting.commits)
-    if str(entry.pull_request.number) in _REVERTS_NUMBER.findall(text):
+def _is_whole(entry: Entry, shas: tuple[str, ...]) -> bool:
+    """Do these commits make up the whole pull request: its merge or squash, or each commit of its own?"""
+    merge = next((each for each in entry.commits if each.sha == entry.pull_request.merge_commit), None)
+    rebased = merge is not None and len(merge.parents) < 2 and len(entry.commits) > 1
+    if entry.pull_request.merge_commit.startswith(shas) and not rebased:
         return True
-    shas = tuple(sha.lower() for sha in _REVERTS_COMMIT.findall(text))
-    if not shas:
-        return False
-    if entry.pull_request.merge_commit.startswith(shas):
-        merge = next((each for each in entry.commits if each.sha == entry.pull_request.merge_commit), None)
-        rebased = merge is not None and len(merge.parents) < 2 and len(entry.commits) > 1
-        if not rebased:
-            return True
     own = [commit for commit in entry.commits if len(commit.parents) < 2]
     return bool(own) and all(commit.sha.startswith(shas) for commit in own)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tengu.config.model import Environment, Settings
 from tengu.domain.changeset import Changeset, Commit
+from tengu.domain.deployment import Deployment
 from tengu.domain.deployment_body import Context, render
 from tengu.domain.deployment_pull_request import BODY_LIMIT, body_length, outside, parse_ticks, splice, title
 from tengu.domain.people import Actor
@@ -73,8 +74,9 @@ class BranchMissing:
     """The deployment branch does not exist: ask, then call again with `create_branch=True`.
 
     Args:
-        start: where it would be created: the commit before the source branch's head, so that the newest change
-            is the first thing to deploy and everything before it counts as running already.
+        start: where it would be created: what runs by the record (somebody deleted the branch); else the commit
+            before the source branch's head, so that the newest change is the first thing to deploy and
+            everything before it counts as running already.
     """
 
     branch: str
@@ -113,13 +115,13 @@ class ProposeDeployment:
         branch = settings.branches[0]
         with self.environments.exclusive(f"pull-request:{app}/{environment}"):
             deployed = self.code_host.branch_head(repository, branch)
+            running = self.deployments.last_succeeded(app, environment)
             if deployed is None:
-                start = self._start(repository, settings.source, branch)
+                start = self._start(repository, settings.source, branch, running)
                 if not create_branch:
                     return BranchMissing(branch, settings.source, start)
                 self.code_host.create_branch(repository, branch, start.sha)
                 deployed = start.sha
-            running = self.deployments.last_succeeded(app, environment)
             changeset = self._collect(app, environment, running.source_commit if running else deployed)
             found = self.code_host.find_open_pull_request(repository, settings.source, branch)
             if found is not None:
@@ -161,7 +163,9 @@ class ProposeDeployment:
         collect = CollectChangeset(self.settings, self.code_host, self.deployments, self.clock)
         return collect(app, environment, head, base)
 
-    def _start(self, repository: str, source: str, branch: str) -> Commit:
+    def _start(self, repository: str, source: str, branch: str, running: Deployment | None) -> Commit:
+        if running is not None:
+            return self.code_host.commit(repository, running.source_commit)
         head = self.code_host.branch_head(repository, source)
         if head is None:
             raise Refused(

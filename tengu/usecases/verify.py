@@ -76,20 +76,14 @@ class Verify:
             before = self.verifications.items(app, environment, number)
             if not before:
                 return ()
-            told, now = parse_ticks(body), parse_ticks(self.code_host.pull_request(repository, number).body)
-            flipped = None if previous is None else _flipped(parse_ticks(previous), told)
-
-            def who(item: int) -> Actor:
-                """Whoever edited, if what is ticked now is what this edit made it."""
-                by_this = told.get(item) == now.get(item) and (flipped is None or item in flipped)
-                return actor if by_this else SOMEBODY
-
-            after = _named(take_over(before, now, who, self.clock.now()), flipped or {}, actor)
+            now = parse_ticks(self.code_host.pull_request(repository, number).body)
+            edit = _Edit(actor, parse_ticks(body), None if previous is None else parse_ticks(previous))
+            after = edit.named(take_over(before, now, lambda item: edit.who(item, now), self.clock.now()))
             pairs = list(zip(before, after, strict=True))
             self.verifications.save([new for old, new in pairs if new != old])
             ticks = tuple(new for old, new in pairs if _tick(new) != _tick(old))
             for item in ticks:
-                self._record(item, item.ticked_by or who(item.item))
+                self._record(item, item.ticked_by or edit.who(item.item, now))
             damaged = self._show(repository, number, after)
         if damaged:
             self.propose.refresh(app, environment, number)
@@ -217,19 +211,31 @@ def _tick(item: VerificationItem) -> tuple[bool, Actor | None]:
     return item.ticked, item.ticked_by
 
 
-def _flipped(previous: Mapping[int, bool], told: Mapping[int, bool]) -> dict[int, bool]:
-    """The boxes that an edit changed, as they were after it."""
-    return {item: tick for item, tick in told.items() if item in previous and previous[item] != tick}
+@dataclass(frozen=True)
+class _Edit:
+    """One edit of the body, as its event tells it."""
 
+    actor: Actor
+    boxes: Mapping[int, bool]
+    boxes_before: Mapping[int, bool] | None
 
-def _named(
-    items: Sequence[VerificationItem], flipped: Mapping[int, bool], actor: Actor
-) -> tuple[VerificationItem, ...]:
-    """Name whoever ticked what a refresh took over before the event came."""
-    return tuple(
-        replace(item, ticked_by=actor) if item.ticked_by == SOMEBODY and flipped.get(item.item) else item
-        for item in items
-    )
+    def who(self, item: int, now: Mapping[int, bool]) -> Actor:
+        """Whoever edited, if what is ticked now is what this edit made it."""
+        by_this = self.boxes.get(item) == now.get(item) and (self.boxes_before is None or self._flipped(item))
+        return self.actor if by_this else SOMEBODY
+
+    def named(self, items: Sequence[VerificationItem]) -> tuple[VerificationItem, ...]:
+        """Name whoever ticked what a refresh took over before the event came."""
+        return tuple(
+            replace(item, ticked_by=self.actor)
+            if item.ticked_by == SOMEBODY and self.boxes.get(item.item) and self._flipped(item.item)
+            else item
+            for item in items
+        )
+
+    def _flipped(self, item: int) -> bool:
+        before = (self.boxes_before or {}).get(item)
+        return before is not None and before != self.boxes.get(item)
 
 
 def _numbers(numbers: Sequence[int], most: int = 20) -> str:

@@ -246,6 +246,20 @@ def test_a_missing_branch_is_asked_about_and_then_created(world: World) -> None:
     assert world.repo.head(BRANCH) == before
 
 
+def test_a_deleted_branch_is_created_where_the_environment_is(world: World) -> None:
+    one = world.merged("one")
+    world.opened()
+    running = world.deployed((one,), Outcome.SUCCEEDED)
+    world.repo.delete_branch(BRANCH)
+    two, three = world.merged("two"), world.merged("three")
+    result = world.propose(WEB, PRODUCTION, CAROL)
+    assert isinstance(result, BranchMissing)
+    assert result.start.sha == running.source_commit
+    created = world.propose(WEB, PRODUCTION, CAROL, create_branch=True)
+    assert isinstance(created, Opened)
+    assert created.changeset.numbers == (two, three)
+
+
 def test_a_single_commit_leaves_nothing_to_deploy(world: World) -> None:
     world.repo.delete_branch(BRANCH)
     with pytest.raises(Refused, match="master has a single commit"):

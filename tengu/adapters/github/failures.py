@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import wraps
+from http.client import responses
 from typing import Any, ParamSpec, TypeVar
 
 import requests
@@ -96,7 +97,7 @@ def sensible(method: Callable[P, T]) -> Callable[P, T]:
 
 def from_answer(action: str, status: int, data: Any, headers: Mapping[str, str], *, app: bool = False) -> Declined:
     """The error behind an answer of 400 or more."""
-    message = _message(data).rstrip(".")
+    message = _message(data).rstrip(".") or responses.get(status, "without a reason")
     wait = _wait(status, data, headers)
     if wait is not None:
         advice = f"GitHub's rate limit is used up; Tengu goes on in {round(wait)} s."
