@@ -87,7 +87,7 @@ class AdvanceDeployment:
         try:
             deployment = self._run(held)
         except LeaseLost as lost:
-            _log.warning("%s; whoever claims it next goes on", lost)
+            _log.warning("deployment %s is left to whoever claims it next: %s", held.lease.number, lost or "stopped")
             return True
         self._tell(deployment)
         if deployment.state is State.ENDED:

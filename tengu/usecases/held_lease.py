@@ -107,7 +107,8 @@ class HeldLease:
         if time.monotonic() >= self._expires:
             self.stop.set()
         if self.stop.is_set():
-            raise LeaseLost(f"deployment {self.lease.number}: the lease of {self.lease.owner} has run out")
+            why = "it is handed over" if self.handing_over else "it has run out"
+            raise LeaseLost(f"the lease of {self.lease.owner} is over: {why}")
 
     def _keep_renewed(self) -> None:
         while not self._left.wait(self._seconds / 3) and not self.stop.is_set():

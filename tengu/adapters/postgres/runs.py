@@ -179,4 +179,6 @@ class Runs:
 
 
 def _lost(lease: Lease) -> LeaseLost:
-    return LeaseLost(f"deployment {lease.number}: the lease of {lease.owner} (token {lease.token}) is lost")
+    return LeaseLost(
+        f"the lease of {lease.owner} is over: another process has deployment {lease.number}, or it has ended"
+    )
