@@ -14,7 +14,7 @@ from tengu.bootstrap import Tengu
 def create_app(tengu: Tengu) -> FastAPI:
     """Build the application; a door whose secret is not set is not there (404)."""
     app = FastAPI(title="Tengu", version=__version__, docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(create_health_router(tengu.readiness))
+    app.include_router(create_health_router(tengu.readiness, tengu.process.revision))
     receive = tengu.store.inbox.receive
     if tengu.process.github_webhook_secret:
         app.include_router(create_github_router(tengu.process.github_webhook_secret, receive))

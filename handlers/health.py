@@ -9,13 +9,17 @@ from tengu import __version__
 from tengu.usecases.readiness import Readiness
 
 
-def create_health_router(readiness: Readiness) -> APIRouter:
-    """Alive, and ready to take requests."""
+def create_health_router(readiness: Readiness, revision: str) -> APIRouter:
+    """Alive, and ready to take requests.
+
+    Args:
+        revision: commit that Tengu was built from.
+    """
     router = APIRouter()
 
     @router.get("/healthz")
     def healthz() -> JSONResponse:
-        return JSONResponse({"status": "alive", "version": __version__})
+        return JSONResponse({"status": "alive", "version": __version__, "revision": revision})
 
     @router.get("/readyz")
     def readyz() -> JSONResponse:

@@ -35,6 +35,7 @@ PLAIN_VARIABLES: Mapping[str, str] = {
     "TENGU_CONFIG": "the configuration file; unset: ./tengu.yml",
     "TENGU_HOME": "the folder of the embedded PostgreSQL and of checkouts; unset: ~/.tengu",
     "TENGU_IMAGE": "set to 1 by Tengu's own container image",
+    "GIT_SHA": "the commit that Tengu's own container image was built from",
 }
 
 
@@ -51,6 +52,7 @@ class ProcessSettings:
         home: absolute; the folder of what this process keeps on disk.
         home_is_set: False if `home` is the default.
         in_image: True in Tengu's own container image, whose disk nobody keeps.
+        revision: commit that this image was built from; `unknown` outside of it.
     """
 
     database_url: Secret | None
@@ -68,6 +70,7 @@ class ProcessSettings:
     home: Path
     home_is_set: bool
     in_image: bool
+    revision: str
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> ProcessSettings:
@@ -94,6 +97,7 @@ class ProcessSettings:
             home=Path(reader.plain("TENGU_HOME") or "~/.tengu").expanduser().absolute(),
             home_is_set=bool(reader.plain("TENGU_HOME")),
             in_image=reader.plain("TENGU_IMAGE") == "1",
+            revision=reader.plain("GIT_SHA") or "unknown",
         )
         _raise_any(reader.problems)
         return settings
