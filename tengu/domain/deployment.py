@@ -119,7 +119,6 @@ class Deployment:
     cancel_requested_by: Actor | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
-    github_deployment: int | None = None
     steps: tuple[Step, ...] = ()
 
     def step(self, name: StepName) -> Step | None:

@@ -59,6 +59,5 @@ def _deployment(row: DictRow, steps: tuple[Step, ...]) -> Deployment:
         cancel_requested_by=Actor.parse(row["cancel_requested_by"]) if row["cancel_requested_by"] else None,
         started_at=row["started_at"],
         finished_at=row["finished_at"],
-        github_deployment=row["github_deployment"],
         steps=steps,
     )

@@ -105,10 +105,6 @@ class Runs:
         """The step is not needed."""
         return self._end_step(lease, name, "skipped", detail, {})
 
-    def set_github_deployment(self, lease: Lease, github_deployment: int) -> None:
-        """Remember GitHub's id of it."""
-        self._write(lease, "keep GitHub's id", "github_deployment = %(github)s", github=github_deployment)
-
     def finish(self, lease: Lease, outcome: Outcome, code: str, reason: str) -> Deployment:
         """End it. Frees the lane and wakes the next, except for `unknown`, which keeps the lane."""
         return self._write(

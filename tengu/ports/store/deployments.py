@@ -84,9 +84,6 @@ class Deployments(Protocol):
     def skip_step(self, lease: Lease, name: StepName, detail: str) -> Deployment:
         """The step is not needed."""
 
-    def set_github_deployment(self, lease: Lease, github_deployment: int) -> None:
-        """Remember GitHub's id of it."""
-
     def finish(self, lease: Lease, outcome: Outcome, code: str, reason: str) -> Deployment:
         """End it. Frees the lane and wakes the next, except for `unknown`, which keeps the lane."""
 
@@ -106,7 +103,10 @@ class Deployments(Protocol):
         """Give up the lane of one that ended as unknown; False if it does not hold it."""
 
     def untold(self) -> tuple[Deployment, ...]:
-        """Those whose run ended some seconds ago, at most a day, and whose end was not passed on to people."""
+        """Those whose run ended some seconds ago, at most a day, and whose end was not passed on to people.
+
+        Each is answered once in 30 seconds, so that several processes do not tell it at once.
+        """
 
     def told(self, number: int) -> None:
         """Its end was passed on to people."""

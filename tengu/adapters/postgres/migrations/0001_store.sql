@@ -56,7 +56,6 @@ CREATE TABLE deployment (
     code text NOT NULL DEFAULT '',
     reason text NOT NULL DEFAULT '',
     cancel_requested_by text,
-    github_deployment bigint,
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
     finished_at timestamptz,
