@@ -26,7 +26,7 @@ from tengu.adapters.postgres.embedded import EmbeddedPostgres
 
 server = EmbeddedPostgres(Path(sys.argv[1]), ("fsync=off",))
 if len(sys.argv) > 2:
-    os.setgid(65534), os.setuid(65534)
+    os.setgid(1), os.setuid(1)  # daemon: an account that is not shared with a database
 print(server.start(), flush=True)
 sys.stdin.readline()
 server.stop()
@@ -167,8 +167,14 @@ def _readable_by_all(path: Path) -> bool:
 )
 def test_works_for_an_ordinary_user() -> None:
     with tempfile.TemporaryDirectory() as name:
-        os.chown(name, 65534, 65534)
-        end(other_process(Path(name) / "pg", "as an ordinary user"))
+        os.chown(name, 1, 1)
+        folder = Path(name) / "pg"
+        end(other_process(folder, "as an ordinary user"))
+        as_root = EmbeddedPostgres(folder, FAST)
+        keep(as_root.start(), 1)
+        end(other_process(folder, "as an ordinary user"))
+        as_root.stop()
+        end(other_process(folder, "as an ordinary user"))
 
 
 def test_data_of_another_version_is_refused_with_advice(tmp_path: Path) -> None:
@@ -183,6 +189,12 @@ def test_server_that_cannot_start_says_why(folder: Path) -> None:
     broken = EmbeddedPostgres(folder, ("no_such_setting=1",))
     with pytest.raises(ServiceError, match="no_such_setting"):
         broken.start()
+
+
+def test_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ServiceError, match=r"file.*Not a directory\. Set TENGU_HOME to a folder"):
+        EmbeddedPostgres(tmp_path / "file" / "pg").start()
 
 
 def test_newest_programs_win() -> None:

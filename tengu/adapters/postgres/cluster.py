@@ -21,6 +21,8 @@ from tengu.errors import ServiceError
 
 USER = "tengu"
 DATABASE = "tengu"
+_SHARED_USERS = ("postgres", "nobody")
+"""Who runs the server for root; other services may run as the same user."""
 _SHELF = Path("/var/lib/tengu")
 _LONGEST_SOCKET_FOLDER = 85  # a socket's whole path may have 107 bytes on Linux, 103 on macOS
 _log = logging.getLogger(__name__)
@@ -45,7 +47,7 @@ class Cluster:
     def __init__(self, folder: Path, binaries: Binaries, settings: Sequence[str] = ()) -> None:
         self._folder = folder
         self._settings = tuple(settings)
-        self._user = _unprivileged_user() if os.geteuid() == 0 else None
+        self._user = _server_user(folder) if os.geteuid() == 0 else None
         self._binaries = reachable_by(binaries, self._user, _SHELF) if self._user else binaries
         self._data = folder / "data"
         self._sockets = _socket_folder(folder)
@@ -64,6 +66,7 @@ class Cluster:
         if not self._data.exists():
             self._initialise(folder)
         self._make_socket_folder()
+        self._allow_us()
         for stale in (self._data / "postmaster.pid", *self._sockets.glob(".s.PGSQL.*")):
             stale.unlink(missing_ok=True)
         base = self._seen_by_server(folder)
@@ -118,10 +121,15 @@ class Cluster:
         if done.returncode != 0:
             reason = " ".join((done.stderr or done.stdout).split())[-500:]
             raise ServiceError("PostgreSQL", "initdb", reason, advice="Set DATABASE_URL to a PostgreSQL server.")
-        # Only the user that runs Tengu may connect, also where the server's user is shared with others (nobody).
         (unfinished / "pg_hba.conf").write_text("local all all peer map=tengu\n")
-        (unfinished / "pg_ident.conf").write_text(f"tengu {pwd.getpwuid(os.geteuid()).pw_name} {USER}\n")
         unfinished.rename(self._data)
+
+    def _allow_us(self) -> None:
+        """Only root and the user that runs Tengu may connect, not the server's user: others may share it (nobody)."""
+        names = {"root", pwd.getpwuid(os.geteuid()).pw_name}
+        if self._user is not None and self._user.pw_name not in _SHARED_USERS:
+            names.add(self._user.pw_name)  # root works in a person's folder
+        (self._data / "pg_ident.conf").write_text("".join(f"tengu {name} {USER}\n" for name in sorted(names)))
 
     def _make_socket_folder(self) -> None:
         self._sockets.mkdir(mode=0o700, exist_ok=True)
@@ -145,8 +153,12 @@ class Cluster:
         return common
 
 
-def _unprivileged_user() -> pwd.struct_passwd:
-    for name in ("postgres", "nobody"):
+def _server_user(folder: Path) -> pwd.struct_passwd:
+    """Who runs the server when we are root: the owner of the data that is there, else an unprivileged user."""
+    data = folder / "data"
+    if data.exists() and data.stat().st_uid != 0:
+        return pwd.getpwuid(data.stat().st_uid)
+    for name in _SHARED_USERS:
         try:
             return pwd.getpwnam(name)
         except KeyError:

@@ -17,7 +17,7 @@ from tengu.domain.people import Actor
 _NUMBERS = 7_264_513_002  # key of the advisory lock under which numbers are given
 UNTOLD: LiteralString = (
     "state = 'ended' AND told_at IS NULL AND finished_at < now() - interval '5 seconds' "
-    "AND finished_at > now() - interval '1 day'"
+    "AND finished_at > now() - interval '1 day' AND (tell_again_at IS NULL OR tell_again_at <= now())"
 )
 _LANE: LiteralString = "app = %(app)s AND environment = %(environment)s"
 
@@ -118,8 +118,15 @@ class PostgresDeployments(Runs):
         return self._change("keeps_lane = false", "keeps_lane", number=number) is not None
 
     def untold(self) -> tuple[Deployment, ...]:
-        """Those whose run ended some seconds ago, at most a day, and whose end was not passed on to people."""
-        return self._read(UNTOLD + " ORDER BY number")
+        """Those whose run ended some seconds ago, at most a day, and whose end was not passed on to people.
+
+        Each is answered once in 30 seconds, so that many processes do not tell it at once.
+        """
+        with self._database.transaction("look for ends that nobody heard of") as connection:
+            rows = connection.execute(
+                "UPDATE deployment SET tell_again_at = now() + interval '30 seconds' WHERE " + UNTOLD + " RETURNING *"
+            ).fetchall()
+            return with_steps(connection, sorted(rows, key=lambda row: int(row["number"])))
 
     def told(self, number: int) -> None:
         """Its end was passed on to people."""

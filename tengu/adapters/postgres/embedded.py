@@ -60,17 +60,26 @@ class EmbeddedPostgres:
         Raises:
             ServiceError: it does not start; says why and what to do.
         """
+        try:
+            return self._join()
+        except OSError as error:
+            raise ServiceError(
+                "PostgreSQL", "start", f"{error.filename or self._folder}: {error.strerror or error}.",
+                advice="Set TENGU_HOME to a folder that this user may write, or DATABASE_URL to a PostgreSQL server.",
+            ) from error  # fmt: skip
+
+    def _join(self) -> str:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         cluster = self._cluster = Cluster(self._folder, find_binaries(recorded_major(self._folder)), self._settings)
         self._child = None
-        self._users = os.open(self._folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
-        _wait_for_lock(self._users, fcntl.LOCK_SH, _START_TIMEOUT)
+        users = os.open(self._folder / "users", os.O_RDWR | os.O_CREAT, 0o600)
         try:
+            _wait_for_lock(users, fcntl.LOCK_SH, _START_TIMEOUT)
             self._start_or_adopt(cluster)
         except BaseException:
-            os.close(self._users)
-            self._users = None
+            os.close(users)
             raise
+        self._users = users
         self._leaving.clear()
         self._watcher = threading.Thread(target=self._keep_alive, args=(cluster,), name="postgres-watcher", daemon=True)
         self._watcher.start()

@@ -112,11 +112,14 @@ class PostgresEnvironments:
         Raises:
             ServiceError: it is still being done elsewhere after 60 s (transient).
         """
-        # A connection of its own: many that wait here must not use up the pool that the one inside needs.
-        with self._database.own_connection(f"wait for {name}") as connection:
+        # A connection of its own: many that wait here must not use up the pool that the one inside needs. A lock of
+        # a transaction, not of a session: poolers in front of the database know where a transaction ends.
+        with self._database.own_connection(f"wait for {name}") as connection, connection.transaction():
             with translated(f"wait until nobody else does {name}"):
-                connection.execute("SET statement_timeout = 0; SET lock_timeout = '60s'")
-                connection.execute("SELECT pg_advisory_lock(hashtextextended(%s, 0))", (clean(name),))
+                connection.execute("SET LOCAL lock_timeout = '60s'")
+                connection.execute("SET LOCAL statement_timeout = 0")
+                connection.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
+                connection.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", (clean(name),))
             yield
 
     def _fetch(self, query: str, *values: Any) -> DictRow | None:

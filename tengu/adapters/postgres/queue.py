@@ -9,6 +9,7 @@ Tasks are synchronous and run in threads of their own: an `async` one that block
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -101,8 +102,9 @@ class Queue:
         """
         self._stopping.set()
         self._work.hand_over()
-        if self._loop is not None and self._asked_to_stop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._asked_to_stop.set)
+        if self._loop is not None and self._asked_to_stop is not None:
+            with contextlib.suppress(RuntimeError):  # the loop is closed already
+                self._loop.call_soon_threadsafe(self._asked_to_stop.set)
         if self._thread.is_alive():
             self._thread.join(timeout)
         return not self._thread.is_alive()
