@@ -25,6 +25,7 @@ from tengu.usecases.changeset import CollectChangeset
 from tengu.usecases.channels import Channels
 from tengu.usecases.control_deployment import ControlDeployment
 from tengu.usecases.deploy_environment import DeployEnvironment
+from tengu.usecases.deployment_run import Pauses
 from tengu.usecases.handle_github import HandleGitHub
 from tengu.usecases.handle_inbound import HandleInbound
 from tengu.usecases.handle_slack import HandleSlack
@@ -65,6 +66,7 @@ class Outside:
     health: HealthCheck
     clock: Clock
     pace: Pace = field(default_factory=Pace)
+    pauses: Pauses = field(default_factory=Pauses)
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,7 @@ def assemble(
         on_start=_on_start(shared.obstacles),
         on_change=shared.announce,
         lease=lease,
+        pauses=outside.pauses,
     )
     run_command = _commands(settings, store, outside, shared, plain_names=plain_names)
     return UseCases(
@@ -192,7 +195,7 @@ def _commands(settings: Settings, store: Store, outside: Outside, shared: _Share
         RollBack(settings, deployments, environments, verifications, events, people, shared.announce, clock),
         LockEnvironment(environments, deployments, events, people, clock),
         VerifyByNumber(settings, environments, verifications, shared.authorise, people, shared.verify),
-        shared.remind,
+        replace(shared.remind, people=people),
     )  # fmt: skip
 
 

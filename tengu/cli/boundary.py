@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from tengu.cli.plain import plain
 from tengu.config.errors import ConfigurationError
 from tengu.errors import TenguError
 
@@ -36,7 +37,7 @@ def _status(command: click.Command, args: Sequence[str] | None) -> int:
         click.echo(str(error), err=True)
         return WRONG
     except TenguError as error:
-        click.echo(f"tengu: {error}", err=True)
+        click.echo(f"tengu: {plain(str(error))}", err=True)
         return FAILED
     except BrokenPipeError:
         # Whoever read our output is gone (`| head`); Python would complain again when it closes stdout

@@ -12,7 +12,6 @@ from tengu.config.model import Settings, Verification
 from tengu.domain.answer import Answer
 from tengu.domain.deployment import Outcome
 from tengu.domain.messages import reminders as messages
-from tengu.domain.messages.words import plural
 from tengu.domain.people import Actor
 from tengu.domain.reminders import Reminder, boxes_by_verifier, decide_reminder, open_boxes
 from tengu.errors import ServiceError
@@ -75,7 +74,7 @@ class RemindVerifiers:
                 f"Everything in {app} {environment} is verified; there is nobody to remind.", {"reminded": []}
             )
         names = ", ".join(self.people.names().login(login) for login in reminded)
-        return Answer(f"Reminded {plural(len(reminded), 'person')}: {names}", {"reminded": reminded})
+        return Answer(f"Reminded {names}.", {"reminded": reminded})
 
     def _asked(self) -> Iterator[tuple[DeploymentPullRequest, Boxes]]:
         """Deployment pull requests with open boxes, newest first; a box stands only in the newest that lists it."""

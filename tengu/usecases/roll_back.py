@@ -67,12 +67,9 @@ class RollBack:
         target = self.deployments.get(to) if to is not None else self._before(app, environment, running)
         history = f"`@tengu history {environment} {app}`"
         if target is None or target.lane != (app, environment):
-            name = (
-                f"Deployment {to} of {app} {environment}"
-                if to
-                else f"An earlier succeeded deployment of {app} {environment}"
-            )
-            raise Refused("nothing_to_roll_back_to", f"{name} is not recorded.", history)
+            wanted = f"deployment {to}" if to else "earlier succeeded deployment"
+            fact = f"{app} {environment} has no {wanted} to go back to."
+            raise Refused("nothing_to_roll_back_to", fact, f"What there is: {history}")
         if target.outcome is not Outcome.SUCCEEDED or not target.output(StepName.ROLL_OUT):
             raise Refused("not_a_succeeded_deployment", f"Deployment {target.number} did not succeed.", history)
         return target
