@@ -58,6 +58,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no container engine here, and none can be started"))
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests have counted (`record_property("table: HEADING", row)`), also where xdist ran them."""
+    tables: dict[str, list[object]] = {}
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, row in report.user_properties:
+                if name.startswith("table: "):
+                    tables.setdefault(name.removeprefix("table: "), []).append(row)
+    for heading, rows in tables.items():
+        terminalreporter.write_sep("-", "counted")
+        for line in (heading, *rows):
+            terminalreporter.write_line(str(line))
+
+
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the developer's machine reaches Tengu or an SDK."""

@@ -1,0 +1,150 @@
+"""Where Tengu is killed, and what is counted after it was started again."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Literal
+
+from tengu.domain.deployment import Deployment
+from tengu.sandbox.faults import Fault, Faults
+from tengu.sandbox.world import BRANCH, CLUSTER, SERVICES
+from tests.end_to_end.stage import Stage
+
+Where = Literal["github", "slack", "aws", "site"]
+
+
+@dataclass(frozen=True)
+class KillPoint:
+    """One call of Tengu's to the outside at which it is killed.
+
+    Args:
+        name: in words.
+        call: shell pattern on the call's name.
+        after: the outside has done what it was asked, and the answer is lost; else the call is lost.
+        nth: of the calls of that name, counted from 1.
+        when: armed before somebody asks to deploy, or before somebody merges.
+    """
+
+    name: str
+    where: Where
+    call: str
+    after: bool = True
+    nth: int = 1
+    when: Literal["deploy", "merge"] = "merge"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What GitHub, Slack and AWS have seen of one deployment.
+
+    Args:
+        pushes: of an image's manifest.
+        revisions: of each service's task definition, that carry the deployment's tag.
+        updates: calls of UpdateService, over all services.
+        outcomes: of all deployments of the commit.
+    """
+
+    images: int
+    pushes: int
+    revisions: tuple[int, ...]
+    tasks: int
+    updates: int
+    pull_requests: int
+    status_messages: int
+    closing_replies: int
+    github_deployments: int
+    outcomes: tuple[str, ...]
+    seconds: float = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.images:6} {self.pushes:6} {'+'.join(str(number) for number in self.revisions):>9} {self.tasks:5}"
+            f" {self.updates:7} {self.pull_requests:13} {self.status_messages:6} {self.closing_replies:7}"
+            f" {self.github_deployments:17}  {', '.join(self.outcomes)} {self.seconds:6.0f} s"
+        )
+
+
+HEADING = "images pushes revisions tasks updates pull requests status closing GitHub deployment  outcome"
+ONCE = Counts(1, 1, tuple(1 for _ in SERVICES), 1, len(SERVICES), 1, 1, 1, 1, ("succeeded",))
+
+
+class Trap:
+    """A fault that kills Tengu.
+
+    Attributes:
+        sprung: set once it is dead.
+        swallowed: the call at which it was killed, if it did not get through.
+    """
+
+    def __init__(self, stage: Stage) -> None:
+        world = stage.world
+        self._stage = stage
+        self._faults: dict[Where, Faults] = {
+            "github": world.github.faults,
+            "slack": world.slack.faults,
+            "aws": world.aws.faults,
+            "site": stage.site.faults,
+        }
+        self.sprung = threading.Event()
+        self.swallowed: list[str] = []
+
+    def set(self, point: KillPoint) -> None:
+        """Wait for that call."""
+        faults = self._faults[point.where]
+        if point.nth > 1:
+            faults.add(Fault(point.call, times=point.nth - 1))  # lets them through
+
+        def spring(call: str) -> None:
+            self._stage.tengu.kill()
+            if not point.after:
+                self.swallowed.append(call)
+            self.sprung.set()
+
+        faults.add(Fault(point.call, status=500, after=point.after, hook=spring))
+
+
+def count(stage: Stage, deployment: Deployment, swallowed: list[str]) -> Counts:
+    """Ask GitHub, Slack and AWS what happened for that deployment, and the database for its outcomes."""
+    aws = stage.world.aws
+    arrived = list(aws.faults.calls)
+    for call in swallowed:
+        if call in arrived:
+            arrived.remove(call)
+    images = aws.client("ecr").describe_images(repositoryName="web")["imageDetails"]
+    pulls = stage.world.repository.state.pulls.values()
+    return Counts(
+        images=len({image["imageDigest"] for image in images if image.get("imageTags") != ["first"]}),
+        pushes=sum(call.startswith("registry PUT /v2/web/manifests/") for call in arrived),
+        revisions=tuple(_revisions(stage, service, deployment.number) for service in SERVICES),
+        tasks=_tasks(stage, f"tengu-{deployment.number}-"),
+        updates=arrived.count("ecs.UpdateService"),
+        pull_requests=sum(pull.base == BRANCH for pull in pulls),
+        status_messages=len(stage.status_messages(deployment.number)),
+        closing_replies=len(stage.closing_replies(deployment.number)),
+        github_deployments=len(stage.github_states(deployment.commit)),
+        outcomes=tuple(str(each.outcome) for each in stage.deployments.history() if each.commit == deployment.commit),
+    )
+
+
+def _revisions(stage: Stage, service: str, number: int) -> int:
+    """Revisions that carry our deployment's tag."""
+    ecs = stage.world.aws.client("ecs")
+    arns = ecs.list_task_definitions(familyPrefix=service)["taskDefinitionArns"]
+    described = [ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"]) for arn in arns]
+    ours = {"key": "tengu:deployment", "value": str(number)}
+    return sum(ours in each.get("tags", ()) for each in described)
+
+
+def _tasks(stage: Stage, token: str) -> int:
+    """One-off tasks that were started for our deployment, running or stopped."""
+    ecs = stage.world.aws.client("ecs")
+    arns = {
+        arn
+        for status in ("RUNNING", "STOPPED")
+        for arn in ecs.list_tasks(cluster=CLUSTER, desiredStatus=status)["taskArns"]
+    }
+    if not arns:
+        return 0
+    tasks = ecs.describe_tasks(cluster=CLUSTER, tasks=sorted(arns))["tasks"]
+    return sum(task.get("startedBy", "").startswith(token) for task in tasks)

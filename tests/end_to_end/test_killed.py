@@ -1,0 +1,107 @@
+"""SIGKILL in every step: nothing is lost, and nothing happens twice."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.kill_points import HEADING, ONCE, Counts, KillPoint, Trap, count
+from tests.end_to_end.stage import Stage, on_stage, page
+
+pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(400)]
+AT_ONCE = 3
+
+POINTS = (
+    KillPoint(
+        "deploy: before GitHub's pull request is created",
+        "github",
+        "POST /repos/acme/web/pulls",
+        after=False,
+        when="deploy",
+    ),
+    KillPoint(
+        "deploy: GitHub's pull request created, not recorded", "github", "POST /repos/acme/web/pulls", when="deploy"
+    ),
+    KillPoint("deploy: Slack's answer posted, not recorded", "slack", "chat.postMessage", when="deploy"),
+    KillPoint("merge: the merge is looked up", "github", "GET /repos/acme/web/commits/*/pulls", after=False),
+    KillPoint("status message posted, not recorded", "slack", "chat.postMessage"),
+    KillPoint("status message edited, not recorded", "slack", "chat.update"),
+    KillPoint("GitHub Deployment created, not recorded", "github", "POST /repos/acme/web/deployments"),
+    KillPoint("checkout: git asks for refs", "github", "GET /acme/web.git/info/refs", after=False),
+    KillPoint("checkout: git has got the commit", "github", "POST /acme/web.git/git-upload-pack"),
+    KillPoint("build: before the push of the manifest", "aws", "registry PUT /v2/web/manifests/*", after=False),
+    KillPoint("build: manifest pushed, not recorded", "aws", "registry PUT /v2/web/manifests/*"),
+    KillPoint("migrate: revision registered, not recorded", "aws", "ecs.RegisterTaskDefinition"),
+    KillPoint("migrate: before RunTask", "aws", "ecs.RunTask", after=False),
+    KillPoint("migrate: task started, not recorded", "aws", "ecs.RunTask"),
+    KillPoint("migrate: its task is waited for", "aws", "ecs.DescribeTasks"),
+    KillPoint("roll_out: second revision registered, not recorded", "aws", "ecs.RegisterTaskDefinition", nth=2),
+    KillPoint("roll_out: before the first UpdateService", "aws", "ecs.UpdateService", after=False),
+    KillPoint("roll_out: first service updated, not recorded", "aws", "ecs.UpdateService"),
+    KillPoint("roll_out: second service updated, not recorded", "aws", "ecs.UpdateService", nth=2),
+    KillPoint("check: the application is asked", "site", "GET /healthz", after=False),
+    KillPoint("end: closing reply posted, not recorded", "slack", "chat.postMessage", nth=2),
+)
+
+
+@pytest.fixture(scope="module")
+def killed(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: str
+) -> Iterator[dict[str, Future[Counts]]]:
+    """Every kill point that is asked for, in a world of its own, a few at once."""
+    wanted = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        futures = {
+            point.name: pool.submit(play, point, tmp_path_factory.mktemp("killed"), postgres)
+            for point in POINTS
+            if point.name in wanted
+        }
+        yield futures
+        for future in futures.values():
+            future.cancel()
+
+
+@pytest.mark.parametrize("point", POINTS, ids=[point.name for point in POINTS])
+def test_everything_happens_once(
+    killed: dict[str, Future[Counts]], point: KillPoint, record_property: Callable[[str, object], None]
+) -> None:
+    counts = killed[point.name].result()
+    record_property(f"table: {'Tengu was killed at':58} {HEADING}", f"{point.name:58} {counts}")
+    assert counts == replace(ONCE, seconds=counts.seconds)
+
+
+def play(point: KillPoint, folder: Path, postgres: str) -> Counts:
+    """Deploy; Tengu is killed at that point and started again."""
+    begun = time.monotonic()
+    with on_stage(folder, None, postgres) as stage:
+        world = stage.world
+        trap = Trap(stage)
+        world.merge(page("fan"))
+        if point.when == "deploy":
+            trap.set(point)
+            stage.say("@tengu deploy production")
+            restart(stage, trap)
+            stage.until(stage.everything_said, 60, "the answer")
+            number = stage.open_pull_request()
+        else:
+            number = stage.propose()
+            stage.until(stage.everything_said, 60, "the answer")
+            trap.set(point)
+        commit = stage.merge(number)
+        if point.when == "merge":
+            restart(stage, trap)
+        deployment = stage.ended(commit)
+        return replace(count(stage, deployment, trap.swallowed), seconds=time.monotonic() - begun)
+
+
+def restart(stage: Stage, trap: Trap) -> None:
+    """Once it was killed there, start it again; what it had claimed runs out meanwhile."""
+    stage.until(trap.sprung.is_set, 60, "the call at which it is killed")
+    assert not stage.tengu.is_running
+    stage.let_claims_run_out()
+    stage.tengu.start()
