@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import threading
+from types import FrameType
 
 import uvicorn
 
@@ -39,6 +41,9 @@ def run_server(tengu: Tengu, host: str, port: int, *, work: bool) -> int:
         server_header=False,
         timeout_graceful_shutdown=5,
     )
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Uvicorn raises the signal once more when it has stopped; by default that would end us before we tidied up.
+        signal.signal(number, _stop_quietly)
     server = uvicorn.Server(config)
     server.run()
     ended = not work or tengu.queue.stop(DRAIN)
@@ -47,6 +52,10 @@ def run_server(tengu: Tengu, host: str, port: int, *, work: bool) -> int:
         log.warning("something still runs after %s s; it is taken up elsewhere when its lease has run out", DRAIN)
         os._exit(0)
     return 0 if server.started else 1
+
+
+def _stop_quietly(_number: int, _frame: FrameType | None) -> None:
+    """The signal has done its work."""
 
 
 def _look_once(tengu: Tengu) -> None:

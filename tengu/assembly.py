@@ -30,6 +30,7 @@ from tengu.usecases.handle_github import HandleGitHub
 from tengu.usecases.handle_inbound import HandleInbound
 from tengu.usecases.handle_slack import HandleSlack
 from tengu.usecases.lock_environment import LockEnvironment
+from tengu.usecases.look_again import LookAgain
 from tengu.usecases.obstacles import Obstacles
 from tengu.usecases.people import People
 from tengu.usecases.propose_deployment import ProposeDeployment
@@ -156,6 +157,7 @@ def _shared(settings: Settings, store: Store, outside: Outside, web: str) -> _Sh
     )
     propose = ProposeDeployment(settings, host, store.environments, store.verifications, store.deployments, clock)
     settle = SettleMerge(settings, host, store.environments, store.verifications, store.outbox, propose)
+    verify = Verify(settings, host, store.environments, store.verifications, store.events, propose, clock)
     return _Shared(
         people=people,
         authorise=authorise,
@@ -163,10 +165,10 @@ def _shared(settings: Settings, store: Store, outside: Outside, web: str) -> _Sh
         announce=announce,
         collect=CollectChangeset(settings, host, store.deployments, clock),
         propose=propose,
-        verify=Verify(settings, host, store.environments, store.verifications, store.events, propose, clock),
+        verify=verify,
         remind=RemindVerifiers(
             settings, chat, store.deployments, store.environments, store.verifications, store.events, store.outbox,
-            people, clock, web,
+            people, LookAgain(settings, host, store.environments, verify), clock, web,
         ),
         reconcile=ReconcileEnvironment(
             settings, host, store.deployments, store.environments, store.events, store.outbox, obstacles, settle,

@@ -28,6 +28,7 @@ from tengu.ports.store import (
     VerificationItem,
     Verifications,
 )
+from tengu.usecases.look_again import LookAgain
 from tengu.usecases.people import People
 
 log = logging.getLogger(__name__)
@@ -46,19 +47,35 @@ class RemindVerifiers:
     events: Events
     outbox: Outbox
     people: People
+    look_again: LookAgain
     clock: Clock
     web_url: str
 
     def __call__(self) -> None:
-        """Send what is due."""
+        """Send what is due; GitHub is asked first whether a tick, or the closing, was missed."""
         for request, boxes in self._asked():
-            started_at = self._started_at(request)
-            for login, own in boxes_by_verifier(boxes).items():
-                decision = decide_reminder(
-                    self._verification(request).reminder_rule, own, started_at, self._zone(login), self.clock.now()
-                )
-                if decision.action in ("ping", "summary"):
-                    self._send(request, login, own, decision)
+            if not self._due(request, boxes):
+                continue
+            try:
+                if self.look_again(request).state == "closed":
+                    continue
+            except ServiceError as error:
+                log.warning("reminders of #%s wait, its ticks cannot be read: %s", request.number, error)
+                continue
+            listed = {item.item for item in boxes}
+            items = self.verifications.items(request.app, request.environment, request.number)
+            fresh = tuple(item for item in items if item.item in listed)
+            for login, own, decision in self._due(request, fresh):
+                self._send(request, login, own, decision)
+
+    def _due(self, request: DeploymentPullRequest, boxes: Boxes) -> list[tuple[str, Boxes, Reminder[VerificationItem]]]:
+        """Who gets what now."""
+        started_at, rule, now = self._started_at(request), self._verification(request).reminder_rule, self.clock.now()
+        decided = [
+            (login, own, decide_reminder(rule, own, started_at, self._zone(login), now))
+            for login, own in boxes_by_verifier(boxes).items()
+        ]
+        return [each for each in decided if each[2].action in ("ping", "summary")]
 
     def now(self, app: str, environment: str, actor: Actor) -> Answer:
         """`remind ENV`: ping everybody with an open box at once, whatever the hour."""
