@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import json
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ import click
 
 from tengu.cli.options import config_file, config_option
 from tengu.cli.plain import plain
+from tengu.cli.progress import still_working
 from tengu.domain import command as commands
 from tengu.domain.answer import Answer
 from tengu.domain.command import COMMANDS, ParsedCommand
@@ -172,11 +174,15 @@ def execute(command: ParsedCommand, *, yes: bool, as_json: bool, login: str | No
     asked = Asked(
         command, Actor("cli", getpass.getuser()), confirmed=yes, tick_as=Actor("github", login) if login else None
     )
-    with open_tengu(config_file(), plain_names=True) as tengu:
-        answer = tengu.use_cases.run_command(asked)
+    with ExitStack() as stack:
+        with still_working("Opening the database ..."):
+            tengu = stack.enter_context(open_tengu(config_file(), plain_names=True))
+        with still_working(f"{command.name}: asking GitHub and Slack ..."):
+            answer = tengu.use_cases.run_command(asked)
         if answer.question and not yes:
             click.confirm(plain(answer.question), abort=True, err=True)
-            answer = tengu.use_cases.run_command(replace(asked, confirmed=True))
+            with still_working(f"{command.name}: asking GitHub and Slack ..."):
+                answer = tengu.use_cases.run_command(replace(asked, confirmed=True))
     _print(answer, as_json=as_json)
 
 
