@@ -141,7 +141,7 @@ def assemble(
 
 def _shared(settings: Settings, store: Store, outside: Outside, web: str) -> _Shared:
     chat, host, clock = outside.chat, outside.code_host, outside.clock
-    people = People(settings, chat, host, store.verifications)
+    people = People(settings, chat, host, store.verifications, clock)
     authorise = Authorise(settings, chat)
     obstacles = Obstacles(settings, store.environments, authorise, people, clock)
     announce = Announce(

@@ -7,17 +7,19 @@ similar names. Only `users:` is proof; the rest is good enough for pings.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tengu.config.model import Settings
 from tengu.domain.messages.words import Names
 from tengu.domain.people import Actor
 from tengu.errors import ServiceError
 from tengu.ports.chat import Chat
+from tengu.ports.clock import Clock
 from tengu.ports.code_host import CodeHost
 from tengu.ports.store import Verifications
 
 log = logging.getLogger(__name__)
+REMEMBERED = 300.0  # seconds
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,9 @@ class People:
     chat: Chat
     code_host: CodeHost
     verifications: Verifications
+    clock: Clock
     plain_names: bool = False
+    _asked: dict[str, tuple[float, str | None]] = field(default_factory=dict, repr=False)
 
     def slack_id(self, login: str) -> str | None:
         """Slack user id of a GitHub login; None if nobody is known."""
@@ -62,6 +66,14 @@ class People:
             return actor.id
 
     def _by_email(self, login: str) -> str | None:
+        """Remembered for some minutes, also that nobody was found: messages are edited every few seconds."""
+        now = self.clock.monotonic()
+        known = self._asked.get(login)
+        if known is None or now - known[0] > REMEMBERED:
+            known = self._asked[login] = (now, self._ask(login))
+        return known[1]
+
+    def _ask(self, login: str) -> str | None:
         try:
             email = self.code_host.email(login)
             user = self.chat.user_by_email(email) if email else None
