@@ -83,7 +83,9 @@ class Image(Model):
         description="Tag of the image: {sha} is the commit being deployed, {source_sha} the source head that was "
         "merged (push: the commit itself), {tree} its tree.",
     )
-    build_args: MapOf[ArgumentName, str] = Field(default_factory=_none, description="Build arguments.")
+    build_args: MapOf[ArgumentName, str] = Field(
+        default_factory=_none, description="Build arguments; values take {sha}, {source_sha} and {tree}, as `tag` does."
+    )
     secrets: MapOf[str, SecretSource] = Field(
         default_factory=_none, description="Build secrets: id -> environment variable or ssm:/name."
     )
