@@ -75,9 +75,9 @@ class Demo:
 
     def _story(self, world: World, follower: Follower) -> int:
         number = self._deploy(world, follower)
-        self._tick_and_merge(world, follower, number)
-        follower.until(lambda: _said(world, "succeeded* after") or _said(world, "deployment 1 of"), 240, "an outcome")
-        good = self._show_ecs(world)
+        merged = self._tick_and_merge(world, follower, number)
+        follower.until(lambda: _has_ended(world), 300, "an outcome")
+        good = self._show_ecs(world, merged)
         self._remind(world, follower, number)
         self._head("carol asks how things are")
         world.slack.say(USERS["carol"], CHANNEL, "@tengu status")
@@ -98,16 +98,17 @@ class Demo:
                 self._say(f"    {line.partition(' <!--')[0]}")
         return number
 
-    def _tick_and_merge(self, world: World, follower: Follower, number: int) -> None:
+    def _tick_and_merge(self, world: World, follower: Follower, number: int) -> str:
         self._head("alice ticks her boxes, carol merges")
         world.repository.tick(number, "Show the cart", by="alice")
         world.repository.tick(number, "Add an imprint", by="alice")
         self._say(f"GitHub: alice ticked two boxes of #{number}")
-        world.repository.merge(number, by="carol")
-        self._say(f"GitHub: carol merged #{number}")
+        merged = world.repository.merge(number, by="carol")
+        self._say(f"GitHub: carol merged #{number} as {merged[:7]}")
         follower.show()
+        return merged
 
-    def _show_ecs(self, world: World) -> bool:
+    def _show_ecs(self, world: World, merged: str) -> bool:
         self._head("What ECS runs now")
         running = world.running()
         for service, image in running.items():
@@ -117,9 +118,10 @@ class Demo:
                 self._say(f"    {line}")
         else:
             self._say("    (simulated: without a container engine no container runs)")
-        states = [status.state for each in world.repository.state.deployments.values() for status in each.statuses]
-        self._say(f"GitHub Deployment: {', '.join(states) or 'none'}")
-        return len(running) == len(SERVICES) and all("@sha256:" in image for image in running.values())
+        self._say(f"GitHub Deployment of {merged[:7]}: {', '.join(_github_states(world))}")
+        wanted = {"repositoryName": "web", "imageIds": [{"imageTag": merged}]}
+        digest = world.aws.client("ecr").describe_images(**wanted)["imageDetails"][0]["imageDigest"]
+        return len(running) == len(SERVICES) and all(image.endswith(f"@{digest}") for image in running.values())
 
     def _remind(self, world: World, follower: Follower, number: int) -> None:
         self._head("Whoever has not verified is reminded")
@@ -142,6 +144,16 @@ class Demo:
         self._print(f"{time.monotonic() - self._begun:6.1f} s  {line}" if line else "")
 
 
+def _has_ended(world: World) -> bool:
+    """True once Slack and GitHub have been told how deployment 1 ended."""
+    ended = _said(world, "deployment 1 of") and _said(world, "*web to production: ")
+    return ended and bool({"success", "failure"} & set(_github_states(world)))
+
+
+def _github_states(world: World) -> list[str]:
+    return [status.state for each in world.repository.state.deployments.values() for status in each.statuses]
+
+
 def _said(world: World, text: str, channel: str = CHANNEL) -> bool:
     """True once Tengu has said that."""
     return any(
@@ -155,7 +167,7 @@ def _containers(engine: Engine, aws: AwsStandIn) -> list[str]:
     """The containers that run an image of ours, as the engine itself lists them."""
     with api(engine.host, timeout=30) as client:
         listed = client.get("/containers/json").raise_for_status().json()
-    mine = [each for each in listed if aws.registry in each["Image"] or "sha256:" in each["Image"]]
+    mine = [each for each in listed if aws.registry in each["Image"]]
     return [
         f"container {each['Id'][:12]}  {each['Status']:<14} {each['Command']}  {each['Image'][:80]}" for each in mine
     ]
