@@ -18,14 +18,14 @@ from tengu.ports.container_service import ContainerServices
 from tengu.ports.health import HealthCheck
 from tengu.ports.image import ImageBuilder, ImageRegistry, SourceControl
 from tengu.ports.store import Store
-from tengu.usecases.advance_deployment import AdvanceDeployment
 from tengu.usecases.announce import Announce
 from tengu.usecases.authorise import Authorise
 from tengu.usecases.changeset import CollectChangeset
 from tengu.usecases.channels import Channels
 from tengu.usecases.control_deployment import ControlDeployment
 from tengu.usecases.deploy_environment import DeployEnvironment
-from tengu.usecases.deployment_run import Pauses
+from tengu.usecases.engine.advance_deployment import AdvanceDeployment
+from tengu.usecases.engine.deployment_run import Pauses
 from tengu.usecases.handle_github import HandleGitHub
 from tengu.usecases.handle_inbound import HandleInbound
 from tengu.usecases.handle_slack import HandleSlack

@@ -14,8 +14,8 @@ from tengu.config.model import Settings
 from tengu.domain.deployment import Deployment, Kind, NewDeployment, StepName
 from tengu.domain.people import Actor
 from tengu.ports.store import Store
-from tengu.usecases.advance_deployment import AdvanceDeployment
-from tengu.usecases.deployment_run import Pauses
+from tengu.usecases.engine.advance_deployment import AdvanceDeployment
+from tengu.usecases.engine.deployment_run import Pauses
 from tengu.usecases.step import StepContext, StepFunction, StepResult
 
 ALICE = Actor("slack", "U012ALICE")

@@ -13,11 +13,11 @@ from tengu.domain.deployment import Deployment, Kind, Outcome, StepName, StepSta
 from tengu.errors import LeaseLost, ServiceError
 from tengu.ports.store import Deployments
 from tengu.usecases.announce import plan
-from tengu.usecases.held_lease import HeldLease
-from tengu.usecases.reporter import Reporter
+from tengu.usecases.engine.held_lease import HeldLease
+from tengu.usecases.engine.reporter import Reporter
+from tengu.usecases.engine.step_context import RunningStep
+from tengu.usecases.engine.verdict import Verdict, judge, succeeded
 from tengu.usecases.step import StepContext, StepFunction, StepResult
-from tengu.usecases.step_context import RunningStep
-from tengu.usecases.verdict import Verdict, judge, succeeded
 
 OnStart = Callable[[Deployment], tuple[str, str] | None]
 _MOST_TAKEOVERS = 3

@@ -12,8 +12,8 @@ from tengu.config.model import App, Environment
 from tengu.domain.deployment import Deployment, StepName
 from tengu.errors import LeaseLost
 from tengu.ports.store import Deployments
-from tengu.usecases.held_lease import HeldLease
-from tengu.usecases.reporter import Reporter
+from tengu.usecases.engine.held_lease import HeldLease
+from tengu.usecases.engine.reporter import Reporter
 
 _GUARD_EVERY = 2.0
 """Seconds a wait lasts at most before it looks for a cancel: one small write a deployment."""

@@ -18,9 +18,9 @@ from tengu.config.model import Settings
 from tengu.domain.deployment import Deployment, State, StepName
 from tengu.errors import LeaseLost
 from tengu.ports.store import DeploymentLogs, Deployments
-from tengu.usecases.deployment_run import DeploymentRun, OnStart, Pauses
-from tengu.usecases.held_lease import HeldLease
-from tengu.usecases.reporter import OnChange, Reporter
+from tengu.usecases.engine.deployment_run import DeploymentRun, OnStart, Pauses
+from tengu.usecases.engine.held_lease import HeldLease
+from tengu.usecases.engine.reporter import OnChange, Reporter
 from tengu.usecases.step import StepFunction
 
 _log = logging.getLogger(__name__)

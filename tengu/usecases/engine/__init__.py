@@ -1,0 +1,1 @@
+"""The job engine: claims a deployment, runs its steps under a lease, and gives it an outcome."""
