@@ -70,11 +70,10 @@ ONCE = Counts(1, 1, tuple(1 for _ in SERVICES), 1, len(SERVICES), 1, 1, 1, 1, ("
 
 
 class Trap:
-    """A fault that kills Tengu.
+    """A fault that kills Tengu, and what is counted from the moment it was made.
 
     Attributes:
-        sprung: set once it is dead.
-        swallowed: the call at which it was killed, if it did not get through.
+        sprung: set once Tengu is dead.
     """
 
     def __init__(self, stage: Stage) -> None:
@@ -86,8 +85,11 @@ class Trap:
             "aws": world.aws.faults,
             "site": stage.site.faults,
         }
+        for faults in self._faults.values():
+            faults.clear()
+        self._pulls = set(world.repository.state.pulls)
+        self._swallowed: list[str] = []
         self.sprung = threading.Event()
-        self.swallowed: list[str] = []
 
     def set(self, point: KillPoint) -> None:
         """Wait for that call."""
@@ -98,33 +100,37 @@ class Trap:
         def spring(call: str) -> None:
             self._stage.tengu.kill()
             if not point.after:
-                self.swallowed.append(call)
+                self._swallowed.append(call)
             self.sprung.set()
 
         faults.add(Fault(point.call, status=500, after=point.after, hook=spring))
 
+    def count(self, deployment: Deployment) -> Counts:
+        """Ask GitHub, Slack and AWS what happened for that deployment, and the database for its outcomes."""
+        stage, number, commit = self._stage, deployment.number, deployment.commit
+        arrived = list(stage.world.aws.faults.calls)
+        for call in self._swallowed:
+            if call in arrived:
+                arrived.remove(call)
+        pulls = stage.world.repository.state.pulls
+        return Counts(
+            images=_images(stage, commit),
+            pushes=sum(call.startswith("registry PUT /v2/web/manifests/") for call in arrived),
+            revisions=tuple(_revisions(stage, service, number) for service in SERVICES),
+            tasks=_tasks(stage, f"tengu-{number}-"),
+            updates=arrived.count("ecs.UpdateService"),
+            pull_requests=sum(pulls[new].base == BRANCH for new in set(pulls) - self._pulls),
+            status_messages=len(stage.status_messages(number)),
+            closing_replies=len(stage.closing_replies(number)),
+            github_deployments=len(stage.github_states(commit)),
+            outcomes=tuple(str(each.outcome) for each in stage.deployments.history() if each.commit == commit),
+        )
 
-def count(stage: Stage, deployment: Deployment, swallowed: list[str]) -> Counts:
-    """Ask GitHub, Slack and AWS what happened for that deployment, and the database for its outcomes."""
-    aws = stage.world.aws
-    arrived = list(aws.faults.calls)
-    for call in swallowed:
-        if call in arrived:
-            arrived.remove(call)
-    images = aws.client("ecr").describe_images(repositoryName="web")["imageDetails"]
-    pulls = stage.world.repository.state.pulls.values()
-    return Counts(
-        images=len({image["imageDigest"] for image in images if image.get("imageTags") != ["first"]}),
-        pushes=sum(call.startswith("registry PUT /v2/web/manifests/") for call in arrived),
-        revisions=tuple(_revisions(stage, service, deployment.number) for service in SERVICES),
-        tasks=_tasks(stage, f"tengu-{deployment.number}-"),
-        updates=arrived.count("ecs.UpdateService"),
-        pull_requests=sum(pull.base == BRANCH for pull in pulls),
-        status_messages=len(stage.status_messages(deployment.number)),
-        closing_replies=len(stage.closing_replies(deployment.number)),
-        github_deployments=len(stage.github_states(deployment.commit)),
-        outcomes=tuple(str(each.outcome) for each in stage.deployments.history() if each.commit == deployment.commit),
-    )
+
+def _images(stage: Stage, commit: str) -> int:
+    """Digests that the registry knows by that commit, or by nothing."""
+    images = stage.world.aws.client("ecr").describe_images(repositoryName="web")["imageDetails"]
+    return len({each["imageDigest"] for each in images if commit in each.get("imageTags", [commit])})
 
 
 def _revisions(stage: Stage, service: str, number: int) -> int:

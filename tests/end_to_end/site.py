@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -30,13 +31,18 @@ class Site:
     def __exit__(self, *_: object) -> None:
         self._server.stop()
 
+    def answer(self) -> dict[str, str]:
+        """What it answers now."""
+        answer: dict[str, str] = json.loads(self._answer()[1])
+        return answer
+
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             for phase in ("startup", "shutdown"):
                 await receive()
                 await send({"type": f"lifespan.{phase}.complete"})
             return
-        status, body = self._answer()
+        status, body = await asyncio.to_thread(self._answer)
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import queue
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -78,12 +79,14 @@ class Stage:
         self.until(lambda: bool(self.replies(thread)), 60, "the deployment pull request")
         return self.open_pull_request()
 
+    def open_pull_requests(self) -> list[int]:
+        """Numbers of the deployment pull requests that are open."""
+        pulls = list(self.world.repository.state.pulls.values())
+        return [pull.number for pull in pulls if pull.base == BRANCH and pull.closed_at is None]
+
     def open_pull_request(self) -> int:
-        """Number of the one deployment pull request that is open."""
-        (number,) = [
-            pull.number for pull in self.world.repository.state.pulls.values()
-            if pull.base == BRANCH and pull.closed_at is None
-        ]  # fmt: skip
+        """Number of the one that is open."""
+        (number,) = self.open_pull_requests()
         return number
 
     def merge(self, number: int, by: str = "carol") -> str:
@@ -206,6 +209,34 @@ def on_stage(
                 yield stage
             finally:
                 stage.close()
+
+
+class Stages:
+    """Worlds that are used again by story after story, by several threads at once; a context manager.
+
+    A world in which a story failed is not used again.
+    """
+
+    def __init__(self, make: Callable[[], AbstractContextManager[Stage]]) -> None:
+        self._make = make
+        self._free: queue.SimpleQueue[Stage] = queue.SimpleQueue()
+        self._open = ExitStack()
+
+    def __enter__(self) -> Stages:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @contextmanager
+    def take(self) -> Iterator[Stage]:
+        """One that nobody uses."""
+        try:
+            stage = self._free.get_nowait()
+        except queue.Empty:
+            stage = self._open.enter_context(self._make())
+        yield stage
+        self._free.put(stage)
 
 
 def assert_succeeded(deployment: Deployment) -> None:

@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 
 import pytest
 
-from tests.end_to_end.kill_points import HEADING, ONCE, Counts, KillPoint, Trap, count
-from tests.end_to_end.stage import Stage, on_stage, page
+from tests.end_to_end.kill_points import HEADING, ONCE, Counts, KillPoint, Trap
+from tests.end_to_end.stage import Stage, Stages, on_stage, page
 
 pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(400)]
 AT_ONCE = 3
@@ -53,12 +53,13 @@ POINTS = (
 def killed(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: str
 ) -> Iterator[dict[str, Future[Counts]]]:
-    """Every kill point that is asked for, in a world of its own, a few at once."""
+    """What was counted after each kill point that is asked for; several are played at once."""
     wanted = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    make = partial(on_stage, engine=None, postgres=postgres)
+    with Stages(lambda: make(tmp_path_factory.mktemp("killed"))) as stages, ThreadPoolExecutor(AT_ONCE) as pool:
         futures = {
-            point.name: pool.submit(play, point, tmp_path_factory.mktemp("killed"), postgres)
-            for point in POINTS
+            point.name: pool.submit(play, point, stages, number)
+            for number, point in enumerate(POINTS)
             if point.name in wanted
         }
         yield futures
@@ -75,28 +76,27 @@ def test_everything_happens_once(
     assert counts == replace(ONCE, seconds=counts.seconds)
 
 
-def play(point: KillPoint, folder: Path, postgres: str) -> Counts:
-    """Deploy; Tengu is killed at that point and started again."""
-    begun = time.monotonic()
-    with on_stage(folder, None, postgres) as stage:
-        world = stage.world
+def play(point: KillPoint, stages: Stages, number: int) -> Counts:
+    """Deploy something; Tengu is killed at that point and started again."""
+    with stages.take() as stage:
+        begun = time.monotonic()
         trap = Trap(stage)
-        world.merge(page("fan"))
+        stage.world.merge(page(f"killed-{number}"))
         if point.when == "deploy":
             trap.set(point)
             stage.say("@tengu deploy production")
             restart(stage, trap)
-            stage.until(stage.everything_said, 60, "the answer")
-            number = stage.open_pull_request()
+            stage.until(lambda: bool(stage.open_pull_requests()), 60, "the deployment pull request")
         else:
-            number = stage.propose()
-            stage.until(stage.everything_said, 60, "the answer")
+            stage.propose()
+        stage.until(stage.everything_said, 60, "the answer")
+        if point.when == "merge":
             trap.set(point)
-        commit = stage.merge(number)
+        commit = stage.merge(stage.open_pull_request())
         if point.when == "merge":
             restart(stage, trap)
         deployment = stage.ended(commit)
-        return replace(count(stage, deployment, trap.swallowed), seconds=time.monotonic() - begun)
+        return replace(trap.count(deployment), seconds=time.monotonic() - begun)
 
 
 def restart(stage: Stage, trap: Trap) -> None:
