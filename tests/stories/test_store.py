@@ -422,3 +422,16 @@ def test_event_record_only_grows(store: Store, database: Database) -> None:
     for statement in (b"UPDATE event SET why = 'x'", b"TRUNCATE event"):
         with pytest.raises(ServiceError, match="append-only"), database.transaction("tamper") as connection:
             connection.execute(statement)
+
+
+def test_the_end_of_a_deployment_stands_in_the_record_once(store: Store) -> None:
+    store.deployments.create(merge("c1"))
+    store.deployments.create(merge("c2"))
+    _, lease = store.deployments.claim("a", MINUTE) or pytest.fail("nothing to claim")
+    store.deployments.finish(lease, Outcome.FAILED, "build_failed", "RUN ended with 1.")
+    store.deployments.end_unstarted(2, Outcome.SKIPPED, "newer_merge", "Deployment 3 contains it.")
+    ends = [event for event in store.events.events() if event.action == "deployment"]
+    assert [(end.deployment, end.outcome, end.why) for end in ends] == [
+        (2, "skipped", "Deployment 3 contains it."),
+        (1, "failed", "RUN ended with 1."),
+    ]

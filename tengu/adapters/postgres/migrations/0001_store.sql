@@ -65,6 +65,7 @@ CREATE TABLE deployment (
     takeovers int NOT NULL DEFAULT 0,  -- since the last newly finished step
     keeps_lane boolean NOT NULL DEFAULT false,  -- ended as unknown and not given up
     told_at timestamptz,               -- its end was passed on to people
+    tell_again_at timestamptz,         -- that failed: again after a pause, by one process at a time
     CHECK ((state = 'ended') = (outcome IS NOT NULL)),
     CHECK ((state = 'running') = (lease_until IS NOT NULL)),
     CHECK (NOT keeps_lane OR outcome = 'unknown')
@@ -190,3 +191,14 @@ CREATE TRIGGER event_append_only BEFORE UPDATE ON event
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_event_change();
 CREATE TRIGGER event_no_truncate BEFORE TRUNCATE ON event
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_event_change();
+
+-- The end of every deployment stands in the record, whoever ended it and however.
+CREATE FUNCTION record_deployment_end() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO event (actor, action, outcome, app, environment, deployment, why, detail)
+    VALUES (new.person, 'deployment', new.outcome, new.app, new.environment, new.number, new.reason,
+        jsonb_build_object('commit', new.commit, 'kind', new.kind, 'code', new.code));
+    RETURN NULL;
+END $$;
+CREATE TRIGGER deployment_end AFTER UPDATE OF outcome ON deployment
+    FOR EACH ROW WHEN (old.outcome IS NULL AND new.outcome IS NOT NULL) EXECUTE FUNCTION record_deployment_end();
