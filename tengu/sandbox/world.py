@@ -45,19 +45,27 @@ class World:
         folder: an empty folder for everything that is kept on disk.
         engine: runs tasks as containers; None: tasks are simulated.
         now: what time GitHub thinks it is.
+        aws: one that runs already and is empty; None starts one of its own.
     """
 
-    def __init__(self, folder: Path, engine: Engine | None, now: Callable[[], datetime] = real_time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        engine: Engine | None,
+        now: Callable[[], datetime] = real_time,
+        aws: AwsStandIn | None = None,
+    ) -> None:
         (folder / "github").mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.engine = engine
         self.github = GitHubStandIn(folder / "github", now=now)
         self.slack = SlackStandIn()
-        self.aws = AwsStandIn(folder / "aws", engine.host if engine else None)
+        self._has_own_aws = aws is None
+        self.aws = aws or AwsStandIn(folder / "aws", engine.host if engine else None)
         self._open = ExitStack()
 
     def __enter__(self) -> World:
-        for part in (self.github, self.slack, self.aws):
+        for part in (self.github, self.slack, *((self.aws,) if self._has_own_aws else ())):
             self._open.enter_context(part)
         self.app: App = self.github.app("tengu")
         self.github.account(BOT, "Bot")
