@@ -214,7 +214,7 @@ def _handle_inbound(
         shared.reconcile,
         shared.verify,
     )
-    report = ReportToGitHub(settings, store.deployments, outside.code_host)
+    report = ReportToGitHub(settings, store.deployments, store.environments, outside.code_host)
     handlers = {
         "slack.command": slack.command,
         "slack.action": slack.action,

@@ -5,24 +5,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tengu.config.model import Settings
+from tengu.domain.deployment import Deployment, State
 from tengu.ports.code_host import CodeHost, DeploymentState
-from tengu.ports.store import Deployments
+from tengu.ports.store import Deployments, Environments
 
 
 @dataclass(frozen=True)
 class ReportToGitHub:
-    """Adds one status; safe to run again, the GitHub Deployment is found by its key."""
+    """Adds one status; safe to run again, the GitHub Deployment is found by its key.
+
+    Two states of one deployment may be reported at the same moment: one after the other, so that there is one GitHub
+    Deployment, and its last status is its outcome.
+    """
 
     settings: Settings
     deployments: Deployments
+    environments: Environments
     code_host: CodeHost
 
     def __call__(self, number: int, state: DeploymentState) -> None:
-        """Report that deployment `number` is in `state`."""
-        deployment = self.deployments.get(number)
-        if deployment is None:
-            return
-        app = self.settings.apps[deployment.app]
+        """Report that deployment `number` is in `state`, unless it has ended meanwhile."""
+        with self.environments.exclusive(f"github-deployment:{number}"):
+            deployment = self.deployments.get(number)
+            if deployment is None or (state == "in_progress" and deployment.state is State.ENDED):
+                return
+            self._report(deployment, state)
+
+    def _report(self, deployment: Deployment, state: DeploymentState) -> None:
+        number, app = deployment.number, self.settings.apps[deployment.app]
         name = deployment.environment if len(self.settings.apps) == 1 else f"{deployment.app}/{deployment.environment}"
         identifier = self.code_host.create_deployment(
             app.repository,
