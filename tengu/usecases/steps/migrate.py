@@ -178,7 +178,10 @@ class _Run:
             self._context.log(f"the finished migration's task could not be stopped: {error}")
 
     def _log_lines(self, revision: str, arn: str) -> str:
-        """Put what it wrote into the log; answers with a sentence about the last line, or nothing."""
+        """Put what it wrote into the log; answers with a sentence about the last lines, or nothing.
+
+        Two lines: an error on stderr may be logged before a line that was printed to stdout earlier.
+        """
         try:
             definition = self._ecs.task_definition(revision)
         except ServiceError as error:
@@ -187,7 +190,8 @@ class _Run:
         lines = self._ecs.log_tail(definition, self._migrate.container, arn, LOG_LINES)
         for line in lines:
             self._context.log(f"migrate | {line}")
-        return f" It last wrote: {lines[-1][:200]}" if lines else ""
+        last = " / ".join(line[:200] for line in lines[-2:])
+        return f" It last wrote: {last}" if last else ""
 
     def _read_deadline(self) -> datetime:
         noted = self._context.memo.get("deadline")
