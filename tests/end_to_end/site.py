@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from tengu.sandbox.engine import Engine, api
@@ -12,7 +13,7 @@ from tengu.sandbox.faults import Faults, Receive, Scope, Send
 from tengu.sandbox.server import Server
 from tengu.sandbox.world import World
 
-_ASK = ["busybox", "wget", "-q", "-T", "3", "-O", "-", f"http://127.0.0.1:{PORT}/healthz"]
+_ASK = ["busybox", "wget", "-q", "-O", "-", f"http://127.0.0.1:{PORT}/healthz"]
 
 
 class Site:
@@ -51,7 +52,8 @@ class Site:
         if self._world.engine is None:
             return 200, json.dumps({"status": "ok", "commit": _commit(self._world)}).encode()
         found = containers(self._world.engine, self._world.running()["web"], "bin/serve")
-        return (200, _exec(self._world.engine, found[0]["Id"], _ASK)) if found else (503, b"{}")
+        body = _exec(self._world.engine, found[0]["Id"], _ASK) if found else b""
+        return (200, body) if body else (503, b"{}")
 
 
 def _commit(world: World) -> str:
@@ -72,6 +74,14 @@ def containers(engine: Engine, image: str, command: str) -> list[dict[str, Any]]
 def _exec(engine: Engine, container: str, command: list[str]) -> bytes:
     """What a command prints in a container (https://docs.docker.com/reference/api/engine/, Exec)."""
     with api(engine.host, timeout=30) as client:
-        asked = client.post(f"/containers/{container}/exec", json={"AttachStdout": True, "Tty": True, "Cmd": command})
-        begun = client.post(f"/exec/{asked.raise_for_status().json()['Id']}/start", json={"Detach": False, "Tty": True})
-        return begun.raise_for_status().content.strip()
+        asked = client.post(f"/containers/{container}/exec", json={"AttachStdout": True, "Cmd": command})
+        begun = client.post(f"/exec/{asked.raise_for_status().json()['Id']}/start", json={"Detach": False})
+    return b"".join(_frames(begun.raise_for_status().content))
+
+
+def _frames(stream: bytes) -> Iterator[bytes]:
+    """The contents of docker's multiplexed stream: frames of 8 bytes' head, the last 4 of which are the length."""
+    while stream:
+        length = int.from_bytes(stream[4:8])
+        yield stream[8 : 8 + length]
+        stream = stream[8 + length :]
