@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -28,12 +28,21 @@ class TenguProcess:
         log: file for what it writes.
         simulated: it has no container engine to build with.
         port: 0 takes a free one, once: a restart listens on the same.
+        more: further arguments.
     """
 
-    def __init__(self, environment: Mapping[str, str], log: Path, *, simulated: bool, port: int = 0) -> None:
-        self._environment = {name: os.environ[name] for name in _KEPT if name in os.environ} | dict(environment)
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log: Path,
+        *,
+        simulated: bool,
+        port: int = 0,
+        more: Sequence[str] = (),
+    ) -> None:
+        self.environment = dict(environment)
         self._log = log
-        self._simulated = simulated
+        self._arguments = (*(_SIMULATED if simulated else _SERVE), *more)
         self.port = port or _free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._child: subprocess.Popen[bytes] | None = None
@@ -49,16 +58,7 @@ class TenguProcess:
         Raises:
             RuntimeError: it ended, or does not answer in time; with its last words.
         """
-        arguments = _SIMULATED if self._simulated else _SERVE
-        with self._log.open("ab") as log:
-            self._child = subprocess.Popen(
-                [sys.executable, *arguments, "--port", str(self.port)],
-                env=self._environment,
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        self._child = spawn((*self._arguments, "--port", str(self.port)), self.environment, self._log)
         deadline = time.monotonic() + timeout
         while not self._answers():
             if not self.is_running or time.monotonic() > deadline:
@@ -98,6 +98,20 @@ class TenguProcess:
             return httpx.get(f"{self.url}/readyz", timeout=2, trust_env=False).is_success
         except httpx.HTTPError:
             return False
+
+
+def spawn(arguments: Sequence[str], environment: Mapping[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start Python with those arguments and variables, in a session of its own; it writes to that file."""
+    kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    with log.open("ab") as target:
+        return subprocess.Popen(
+            [sys.executable, *arguments],
+            env=kept | dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=target,
+            stderr=target,
+            start_new_session=True,
+        )
 
 
 def _free_port() -> int:

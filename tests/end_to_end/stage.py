@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,12 @@ from urllib.parse import quote
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
+from tengu.adapters.postgres.binaries import find_binaries
+from tengu.adapters.postgres.cluster import DATABASE, Cluster
 from tengu.adapters.postgres.database import Database
 from tengu.adapters.postgres.store import store_on
 from tengu.domain.deployment import Deployment, Outcome, State
+from tengu.errors import ServiceError
 from tengu.sandbox.configuration import production, write_configuration
 from tengu.sandbox.engine import Engine
 from tengu.sandbox.example_app import ChangeSet, Commit
@@ -100,9 +103,16 @@ class Stage:
     # --- what became of it ----------------------------------------------------------------------------------------
 
     def until(self, condition: Callable[[], bool], timeout: float, what: str) -> None:
-        """Wait for it, printing what is said in Slack meanwhile."""
+        """Wait for it, printing what is said in Slack meanwhile; not while the database is away."""
+
+        def holds() -> bool:
+            try:
+                return condition()
+            except ServiceError:
+                return False
+
         try:
-            self._follower.until(condition, timeout, what)
+            self._follower.until(holds, timeout, what)
         except TimeoutError:
             print(self.tengu.last_words(40))
             raise
@@ -167,6 +177,12 @@ class Stage:
         self.database.close()
 
 
+def as_url(dsn: str, database: str) -> str:
+    """A database of that server as DATABASE_URL names it."""
+    server = conninfo_to_dict(dsn)
+    return f"postgresql://{server['user']}@/{database}?host={quote(str(server['host']))}"
+
+
 @contextmanager
 def new_database(postgres: str) -> Iterator[str]:
     """Connection string of a fresh, migrated database on the tests' server, for a Tengu of its own process."""
@@ -174,8 +190,7 @@ def new_database(postgres: str) -> Iterator[str]:
     with psycopg.connect(postgres, dbname="postgres", autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE tengu".encode())
     try:
-        server = conninfo_to_dict(postgres)
-        yield f"postgresql://{server['user']}@/{name}?host={quote(str(server['host']))}"
+        yield as_url(postgres, name)
     finally:
         with psycopg.connect(postgres, dbname="postgres", autocommit=True) as connection:
             connection.execute(f"DROP DATABASE {name} WITH (FORCE)".encode())
@@ -191,24 +206,39 @@ def checked_production(_world: World, site: Site) -> Mapping[str, Mapping[str, A
 
 @contextmanager
 def on_stage(
-    folder: Path, engine: Engine | None, postgres: str, environments: Environments = checked_production
+    folder: Path,
+    engine: Engine | None,
+    dsn: str | None,
+    environments: Environments = checked_production,
+    serve: Sequence[str] = (),
 ) -> Iterator[Stage]:
     """A world in that folder, and a Tengu in it that runs.
 
     Args:
         engine: builds and runs for real; None simulates both.
+        dsn: DATABASE_URL; None: its embedded server.
         environments: of the tengu.yml.
+        serve: more arguments for `tengu serve`.
     """
-    with World(folder / "world", engine) as world, Site(world) as site, new_database(postgres) as dsn:
+    with World(folder / "world", engine) as world, Site(world) as site:
         config = write_configuration(world, folder / "tengu.yml", environments(world, site))
-        variables = {**world.environment(config, folder / "home"), "DATABASE_URL": dsn}
-        with TenguProcess(variables, folder / "tengu.log", simulated=engine is None) as tengu:
+        variables = {**world.environment(config, folder / "home"), **({"DATABASE_URL": dsn} if dsn else {})}
+        tengu = TenguProcess(variables, folder / "tengu.log", simulated=engine is None, more=serve)
+        with tengu:
             world.listen(tengu.url)
-            stage = Stage(world, site, tengu, dsn)
+            embedded = Cluster(folder / "home" / "postgres", find_binaries(None))
+            stage = Stage(world, site, tengu, dsn or embedded.dsn(DATABASE))
             try:
                 yield stage
             finally:
                 stage.close()
+
+
+@contextmanager
+def on_new_stage(folder: Path, engine: Engine | None, postgres: str) -> Iterator[Stage]:
+    """The same, on a database of its own on the tests' server."""
+    with new_database(postgres) as dsn, on_stage(folder, engine, dsn) as stage:
+        yield stage
 
 
 class Stages:

@@ -11,7 +11,7 @@ from functools import partial
 import pytest
 
 from tests.end_to_end.kill_points import HEADING, ONCE, Counts, KillPoint, Trap
-from tests.end_to_end.stage import Stage, Stages, on_stage, page
+from tests.end_to_end.stage import Stage, Stages, on_new_stage, page
 
 pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(400)]
 AT_ONCE = 3
@@ -55,7 +55,7 @@ def killed(
 ) -> Iterator[dict[str, Future[Counts]]]:
     """What was counted after each kill point that is asked for; several are played at once."""
     wanted = {item.callspec.id for item in request.session.items if hasattr(item, "callspec")}
-    make = partial(on_stage, engine=None, postgres=postgres)
+    make = partial(on_new_stage, engine=None, postgres=postgres)
     with Stages(lambda: make(tmp_path_factory.mktemp("killed"))) as stages, ThreadPoolExecutor(AT_ONCE) as pool:
         futures = {
             point.name: pool.submit(play, point, stages, number)

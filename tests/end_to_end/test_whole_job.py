@@ -20,7 +20,7 @@ from tengu.sandbox.example_changes import (
 )
 from tengu.sandbox.world import USERS
 from tests.end_to_end.site import containers
-from tests.end_to_end.stage import Stage, assert_succeeded, on_stage, page
+from tests.end_to_end.stage import Stage, assert_succeeded, on_new_stage, page
 
 pytestmark = [pytest.mark.engine, pytest.mark.timeout(300)]
 
@@ -30,7 +30,7 @@ REPAIRS_BUILD = ChangeSet("Repair the greeting", "bob", (Commit("Repair", {"bin/
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, postgres: str, engine: Engine) -> Iterator[Stage]:
     """A shop that Tengu has deployed once already; every story leaves it well."""
-    with on_stage(tmp_path_factory.mktemp("shop"), engine, postgres) as stage:
+    with on_new_stage(tmp_path_factory.mktemp("shop"), engine, postgres) as stage:
         for change in CHANGES[:3]:
             stage.world.merge(change)
         author, commit = PUSHED_DIRECTLY
