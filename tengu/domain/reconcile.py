@@ -4,8 +4,8 @@ A webhook says "look now"; looking must not deploy what nobody asked for. The ru
 
 1. The first sight of an environment adopts the head that is there and deploys nothing. Where a signed merge webhook
    comes first, the head *before* that merge is adopted.
-2. A commit is deployed at most once: a deployment of any outcome for it means there is nothing to do.
-3. The head must contain what was recorded last; a branch that was forced back is reported.
+2. The head must contain what was recorded last; a branch that was forced back is reported.
+3. A commit is deployed at most once: a deployment of any outcome for it means there is nothing to do.
 4. On merge environments the head must be the merge commit of a pull request merged into the branch; a bare push is
    reported.
 5. A merge older than `catch_up` is held; so is one that a lock, a freeze or the person's right forbids.
@@ -93,10 +93,10 @@ def decide(facts: Facts) -> Decision:
         return Nothing()
     if facts.adopted is None:
         return Adopt(parent=facts.announced and not _is_late(facts))
+    if not facts.descends:  # also if the head was deployed once: somebody moved the branch back
+        return Report("forced_push", "the branch was moved to a commit that does not contain what was deployed last")
     if facts.head == facts.adopted or facts.known:
         return Nothing()
-    if not facts.descends:
-        return Report("forced_push", "the branch was moved to a commit that does not contain what was deployed last")
     if facts.by_merge and facts.merged_at is None:
         return Report("bare_push", "the branch was moved without merging a pull request")
     if _is_late(facts):

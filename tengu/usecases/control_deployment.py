@@ -78,13 +78,22 @@ class ControlDeployment:
     def retry(self, app: str, environment: str, actor: Actor) -> Answer:
         """A new deployment of the last failed one's commit.
 
+        One whose outcome is unknown gives its lane up; a newer merge that waited for it starts in its place.
+
         Raises:
             Refused: the last one did not fail, or something runs, or a lock or a freeze is in force.
         """
-        failed = self._to_retry(app, environment)
+        failed = self._stuck(app, environment) or self._to_retry(app, environment)
         self.obstacles.refuse_if_closed(app, environment)
+        waiting = self.deployments.waiting(app, environment)
         if failed.outcome is Outcome.UNKNOWN:
             self.deployments.release_lane(failed.number)
+            if waiting and failed.kind is not Kind.ROLLBACK:
+                self._record(actor, "retry", waiting[-1])
+                return Answer(
+                    f"Deployment {waiting[-1].number}, which waited, contains what deployment {failed.number} was to "
+                    f"bring to {environment}; it starts now."
+                )
         repeated = self.deployments.create(
             NewDeployment(
                 app,
@@ -106,6 +115,11 @@ class ControlDeployment:
             f"Deployment {repeated.number} tries {short(failed.commit)} again, which deployment {failed.number} could "
             f"not bring to {environment}. What was finished (image, migration) is taken over."
         )
+
+    def _stuck(self, app: str, environment: str) -> Deployment | None:
+        """The one that ended as unknown and keeps the lane."""
+        owner = self.deployments.in_lane(app, environment)
+        return owner if owner and owner.state is State.ENDED else None
 
     def _to_retry(self, app: str, environment: str) -> Deployment:
         recorded = self.deployments.history(app=app, environment=environment, limit=20)

@@ -86,7 +86,7 @@ class ReconcileEnvironment:
     def _is_settled(self, app: str, environment: str, branch: str, head: str) -> bool:
         """True where one look at the record is enough: the common case of the clock's visit."""
         adopted = self.environments.adopted(app, environment, branch)
-        return adopted is not None and (head == adopted or self.deployments.known_commit(app, environment, head))
+        return adopted is not None and head == (self._last_recorded(app, environment) or adopted)
 
     def _merged(self, app: str, environment: str, branch: str, head: str) -> PullRequest | None:
         if self._environment(app, environment).deploy_on == "push":
