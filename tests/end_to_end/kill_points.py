@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from tengu.domain.deployment import Deployment
+from tengu.sandbox.example_app import ChangeSet
 from tengu.sandbox.faults import Fault, Faults
 from tengu.sandbox.world import BRANCH, CLUSTER, SERVICES
 from tests.end_to_end.stage import Stage
@@ -154,3 +157,38 @@ def _tasks(stage: Stage, token: str) -> int:
         return 0
     tasks = ecs.describe_tasks(cluster=CLUSTER, tasks=sorted(arns))["tasks"]
     return sum(task.get("startedBy", "").startswith(token) for task in tasks)
+
+
+def play(point: KillPoint, stage: Stage, change: ChangeSet) -> Counts:
+    """Deploy that change; Tengu is killed at that point and started again."""
+    begun = time.monotonic()
+    trap = Trap(stage)
+    stage.world.merge(change)
+    if point.when == "deploy":
+        trap.set(point)
+        stage.say("@tengu deploy production")
+        restart(stage, trap)
+        stage.until(lambda: bool(stage.open_pull_requests()), 60, "the deployment pull request")
+    else:
+        stage.propose()
+    stage.until(stage.everything_said, 60, "the answer")
+    if point.when == "merge":
+        trap.set(point)
+    commit = stage.merge(stage.open_pull_request())
+    if point.when == "merge":
+        restart(stage, trap)
+    deployment = stage.ended(commit)
+    return replace(trap.count(deployment), seconds=time.monotonic() - begun)
+
+
+def restart(stage: Stage, trap: Trap) -> None:
+    """Once it was killed there, start it again; what it had claimed runs out meanwhile."""
+    stage.until(trap.sprung.is_set, 60, "the call at which it is killed")
+    assert not stage.tengu.is_running
+    stage.let_claims_run_out()
+    stage.tengu.start()
+
+
+def record(record_property: Callable[[str, object], None], name: str, counts: Counts) -> None:
+    """For the table that is printed in the end."""
+    record_property(f"table: {'Tengu was killed at':58} {HEADING}", f"{name:58} {counts}")

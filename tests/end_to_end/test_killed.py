@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -10,8 +9,8 @@ from functools import partial
 
 import pytest
 
-from tests.end_to_end.kill_points import HEADING, ONCE, Counts, KillPoint, Trap
-from tests.end_to_end.stage import Stage, Stages, on_new_stage, page
+from tests.end_to_end.kill_points import ONCE, Counts, KillPoint, play, record
+from tests.end_to_end.stage import Stages, on_new_stage, page
 
 pytestmark = [pytest.mark.xdist_group("end_to_end"), pytest.mark.timeout(400)]
 AT_ONCE = 3
@@ -58,7 +57,7 @@ def killed(
     make = partial(on_new_stage, engine=None, postgres=postgres)
     with Stages(lambda: make(tmp_path_factory.mktemp("killed"))) as stages, ThreadPoolExecutor(AT_ONCE) as pool:
         futures = {
-            point.name: pool.submit(play, point, stages, number)
+            point.name: pool.submit(play_once, point, stages, number)
             for number, point in enumerate(POINTS)
             if point.name in wanted
         }
@@ -72,36 +71,11 @@ def test_everything_happens_once(
     killed: dict[str, Future[Counts]], point: KillPoint, record_property: Callable[[str, object], None]
 ) -> None:
     counts = killed[point.name].result()
-    record_property(f"table: {'Tengu was killed at':58} {HEADING}", f"{point.name:58} {counts}")
+    record(record_property, point.name, counts)
     assert counts == replace(ONCE, seconds=counts.seconds)
 
 
-def play(point: KillPoint, stages: Stages, number: int) -> Counts:
-    """Deploy something; Tengu is killed at that point and started again."""
+def play_once(point: KillPoint, stages: Stages, number: int) -> Counts:
+    """On a free stage."""
     with stages.take() as stage:
-        begun = time.monotonic()
-        trap = Trap(stage)
-        stage.world.merge(page(f"killed-{number}"))
-        if point.when == "deploy":
-            trap.set(point)
-            stage.say("@tengu deploy production")
-            restart(stage, trap)
-            stage.until(lambda: bool(stage.open_pull_requests()), 60, "the deployment pull request")
-        else:
-            stage.propose()
-        stage.until(stage.everything_said, 60, "the answer")
-        if point.when == "merge":
-            trap.set(point)
-        commit = stage.merge(stage.open_pull_request())
-        if point.when == "merge":
-            restart(stage, trap)
-        deployment = stage.ended(commit)
-        return replace(trap.count(deployment), seconds=time.monotonic() - begun)
-
-
-def restart(stage: Stage, trap: Trap) -> None:
-    """Once it was killed there, start it again; what it had claimed runs out meanwhile."""
-    stage.until(trap.sprung.is_set, 60, "the call at which it is killed")
-    assert not stage.tengu.is_running
-    stage.let_claims_run_out()
-    stage.tengu.start()
+        return play(point, stage, page(f"killed-{number}"))

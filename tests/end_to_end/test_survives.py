@@ -73,6 +73,8 @@ def test_it_starts_while_a_service_is_down_and_does_its_work_later(stage: Stage,
         stage.until(lambda: "Trying again" in stage.status_messages(1 + last(stage))[0].shown(), 60, "it to say so")
     else:
         stage.until(lambda: faults.count("*") > 1, 60, f"Tengu to ask {service}")
+    if service == "GitHub":
+        stage.until(lambda: any("GitHub" in each.shown() for each in stage.replies(thread)), 60, "it to say so")
     faults.down = False
     if service != "AWS":
         commit = stage.merge(wait_for_pull_request(stage))
