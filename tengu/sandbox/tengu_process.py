@@ -60,11 +60,12 @@ class TenguProcess:
         """
         self._child = spawn((*self._arguments, "--port", str(self.port)), self.environment, self._log)
         deadline = time.monotonic() + timeout
-        while not self._answers():
-            if not self.is_running or time.monotonic() > deadline:
-                self.kill()
-                raise RuntimeError(f"tengu serve did not start:\n{self.last_words()}")
-            time.sleep(0.05)
+        with httpx.Client(timeout=2, trust_env=False) as client:  # making one takes longer than asking
+            while not self._answers(client):
+                if not self.is_running or time.monotonic() > deadline:
+                    self.kill()
+                    raise RuntimeError(f"tengu serve did not start:\n{self.last_words()}")
+                time.sleep(0.05)
         return self
 
     def stop(self, timeout: float = 60) -> int:
@@ -93,9 +94,9 @@ class TenguProcess:
         if self.is_running:
             self.stop()
 
-    def _answers(self) -> bool:
+    def _answers(self, client: httpx.Client) -> bool:
         try:
-            return httpx.get(f"{self.url}/readyz", timeout=2, trust_env=False).is_success
+            return client.get(f"{self.url}/readyz").is_success
         except httpx.HTTPError:
             return False
 

@@ -89,11 +89,12 @@ class AwsStandIn:
         self._folder.mkdir(parents=True, exist_ok=True)
         self._child = self._spawn()
         deadline = time.monotonic() + 30
-        while not self._answers():
-            if self._child.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise RuntimeError(f"ministack did not start: see {self._folder / 'ministack.log'}")
-            time.sleep(0.02)
+        with httpx.Client(timeout=2, trust_env=False) as client:  # making one takes longer than asking
+            while not self._answers(client):
+                if self._child.poll() is not None or time.monotonic() > deadline:
+                    self.stop()
+                    raise RuntimeError(f"ministack did not start: see {self._folder / 'ministack.log'}")
+                time.sleep(0.02)
         self._server.start()
         self._serving = True
         logging.getLogger("uvicorn.error").addFilter(_not_tls)
@@ -148,9 +149,9 @@ class AwsStandIn:
                 start_new_session=True,
             )
 
-    def _answers(self) -> bool:
+    def _answers(self, client: httpx.Client) -> bool:
         try:
-            return httpx.get(f"http://127.0.0.1:{self._port}/_ministack/health", timeout=2, trust_env=False).is_success
+            return client.get(f"http://127.0.0.1:{self._port}/_ministack/health").is_success
         except httpx.HTTPError:
             return False
 
