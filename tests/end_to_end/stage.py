@@ -169,6 +169,11 @@ class Stage:
         """What a dead process had claimed is free now, as it would be after a few minutes."""
         with self.database.transaction("let time pass") as connection:
             connection.execute("UPDATE deployment SET lease_until = now() WHERE state = 'running'")
+        self.let_rows_be_taken_again()
+
+    def let_rows_be_taken_again(self) -> None:
+        """Requests and messages that somebody took and never finished are free now: the same."""
+        with self.database.transaction("let time pass") as connection:
             connection.execute("UPDATE inbound SET taken_until = now() WHERE taken_until IS NOT NULL")
             connection.execute("UPDATE outbound SET taken_until = now() WHERE taken_until IS NOT NULL")
 
