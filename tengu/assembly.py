@@ -163,7 +163,7 @@ def _shared(settings: Settings, store: Store, outside: Outside, web: str) -> _Sh
         authorise=authorise,
         obstacles=obstacles,
         announce=announce,
-        collect=CollectChangeset(settings, host, store.deployments, clock),
+        collect=CollectChangeset(settings, host, store.deployments, store.environments, clock),
         propose=propose,
         verify=verify,
         remind=RemindVerifiers(

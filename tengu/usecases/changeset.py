@@ -12,7 +12,7 @@ from tengu.domain.grouping import carried_again, group, guess_number
 from tengu.errors import Refused
 from tengu.ports.clock import Clock
 from tengu.ports.code_host import CodeHost, Comparison
-from tengu.ports.store import Deployments
+from tengu.ports.store import Deployments, Environments
 
 #: So long GitHub may not know yet which pull request a new commit came with.
 INDEX_LAG = timedelta(minutes=5)
@@ -27,6 +27,7 @@ class CollectChangeset:
     settings: Settings
     code_host: CodeHost
     deployments: Deployments
+    environments: Environments
     clock: Clock
 
     def __call__(self, app: str, environment: str, head: str | None = None, base: str | None = None) -> Changeset:
@@ -69,7 +70,8 @@ class CollectChangeset:
         return head
 
     def _base(self, app: str, environment: str, head: str) -> str:
-        """What runs: the source commit of the last succeeded deployment, else the deployment branch's head."""
+        """What runs: the source commit of the last succeeded deployment; where there is none, the deployment branch's
+        head before the first merge that Tengu saw, so that what failed to come is not forgotten."""
         running = self.deployments.last_succeeded(app, environment)
         if running is not None:
             return running.source_commit
@@ -77,7 +79,7 @@ class CollectChangeset:
         if settings.deploy_on == "push":
             return head
         repository, branch = self.settings.apps[app].repository, settings.branches[0]
-        base = self.code_host.branch_head(repository, branch)
+        base = self.environments.adopted(app, environment, branch) or self.code_host.branch_head(repository, branch)
         if base is None:
             raise Refused(
                 "deployment_branch_missing",

@@ -122,7 +122,8 @@ class ProposeDeployment:
                     return BranchMissing(branch, settings.source, start)
                 self.code_host.create_branch(repository, branch, start.sha)
                 deployed = start.sha
-            changeset = self._collect(app, environment, running.source_commit if running else deployed)
+            adopted = self.environments.adopted(app, environment, branch)
+            changeset = self._collect(app, environment, running.source_commit if running else adopted or deployed)
             found = self.code_host.find_open_pull_request(repository, settings.source, branch)
             if found is not None:
                 return self._refresh(changeset, found, actor, message_key)
@@ -160,7 +161,7 @@ class ProposeDeployment:
         return self.settings.apps[app].environments[environment]
 
     def _collect(self, app: str, environment: str, base: str | None = None, head: str | None = None) -> Changeset:
-        collect = CollectChangeset(self.settings, self.code_host, self.deployments, self.clock)
+        collect = CollectChangeset(self.settings, self.code_host, self.deployments, self.environments, self.clock)
         return collect(app, environment, head, base)
 
     def _start(self, repository: str, source: str, branch: str, running: Deployment | None) -> Commit:

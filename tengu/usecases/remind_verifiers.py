@@ -96,7 +96,7 @@ class RemindVerifiers:
     def _asked(self) -> Iterator[tuple[DeploymentPullRequest, Boxes]]:
         """Deployment pull requests with open boxes, newest first; a box stands only in the newest that lists it."""
         seen: set[tuple[str, str, int]] = set()
-        requests = sorted(self.environments.pull_requests_to_verify(), key=lambda each: each.opened_at, reverse=True)
+        requests = sorted(self.environments.pull_requests_to_verify(), key=lambda each: each.number, reverse=True)
         for request in requests:
             app = self.settings.apps.get(request.app)
             if app is None or request.environment not in app.environments:

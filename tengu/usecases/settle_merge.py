@@ -49,14 +49,17 @@ class SettleMerge:
             return Settled(base or self._common(app, settings.source, merged), ())
         known = self.environments.pull_request(app, environment, merged.number)
         before = {item.item for item in self.verifications.items(app, environment, merged.number) if item.listed}
-        items = self.propose.settle(app, environment, merged, base or self._before(app, merged))
+        items = self.propose.settle(app, environment, merged, base or self._before(app, environment, merged))
         added = sorted(set(items) - before)
         if added and known:
             self._say(app, environment, merged, added, known.message_key)
         return Settled(merged.head_sha, items)
 
-    def _before(self, app: str, merged: PullRequest) -> str:
-        """Where nothing was deployed yet: the deployment branch's head before the merge."""
+    def _before(self, app: str, environment: str, merged: PullRequest) -> str:
+        """Where no deployment succeeded yet: the deployment branch's head before the first merge that Tengu saw."""
+        branch = self.settings.apps[app].environments[environment].branches[0]
+        if adopted := self.environments.adopted(app, environment, branch):
+            return adopted
         commit = self.code_host.commit(self.settings.apps[app].repository, merged.merge_commit or merged.head_sha)
         return commit.parents[0]
 

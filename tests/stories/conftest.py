@@ -27,10 +27,13 @@ def amazon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Amazon]:
 
 
 @pytest.fixture
-def story(tmp_path: Path, database: Database, amazon: Amazon, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
+def story(tmp_path: Path, dsn: str, amazon: Amazon, monkeypatch: pytest.MonkeyPatch) -> Iterator[Story]:
     """A team that has just got its Tengu; nothing was deployed yet."""
     amazon.stand_in.reset()
     for name, value in amazon.stand_in.environment.items():
         monkeypatch.setenv(name, value)
+    database = Database(dsn, timeout=1.0)
+    database.open()
     with Story(tmp_path / "world", amazon, database) as story:
         yield story
+    database.close()

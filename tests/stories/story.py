@@ -7,6 +7,7 @@ until nothing is left to do.
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -26,7 +27,7 @@ from tengu.bootstrap import Tengu, build, connect
 from tengu.config.environment import ProcessSettings
 from tengu.config.load import load_settings
 from tengu.domain.deployment import Deployment
-from tengu.ports.store import Event
+from tengu.ports.store import Event, Store
 from tengu.sandbox.aws.stand_in import AwsStandIn
 from tengu.sandbox.configuration import production, write_configuration
 from tengu.sandbox.github.model import Method
@@ -47,19 +48,30 @@ WEB_SERVICE, WORKER_SERVICE = (
 
 
 @dataclass
-class HandMovedClock:
-    """Time that only moves when told; it begins at the real time, since the database has no other."""
+class MovedClock:
+    """The real time, moved forward by hand; or, once it was set, time that stands still."""
 
-    time: datetime
+    ahead: timedelta = timedelta()
+    stands_at: datetime | None = None
 
     def now(self) -> datetime:
-        return self.time
+        return self.stands_at or datetime.now(UTC) + self.ahead
 
     def monotonic(self) -> float:
-        return self.time.timestamp()
+        return time.monotonic() + self.ahead.total_seconds()
 
     def sleep(self, seconds: float) -> None:
-        self.time += timedelta(seconds=seconds)
+        self.move(timedelta(seconds=seconds))
+
+    def move(self, length: timedelta) -> None:
+        """So much time passes at once."""
+        self.ahead += length
+        if self.stands_at:
+            self.stands_at += length
+
+    def set(self, moment: datetime) -> None:
+        """It is that moment, until it is set or moved again."""
+        self.stands_at = moment.astimezone(UTC)
 
 
 @dataclass(frozen=True)
@@ -75,7 +87,7 @@ class Story:
     """One team, its GitHub, Slack and AWS, and one Tengu."""
 
     def __init__(self, folder: Path, amazon: Amazon, database: Database) -> None:
-        self.clock = HandMovedClock(datetime.now(UTC).replace(microsecond=0))
+        self.clock = MovedClock()
         self.world = World(folder, None, self.clock.now, amazon.stand_in)
         self.database = database
         self.environments: dict[str, dict[str, Any]] = {PRODUCTION: production(migrate=None, services=[WEB_SERVICE])}
@@ -115,9 +127,9 @@ class Story:
     def another(self) -> Tengu:
         """One more process on the same database."""
         home = self.world.folder / "home"
-        environment = {**self.world.environment(self.config, home), "DATABASE_URL": _url(self.database.dsn)}
-        self.process = ProcessSettings.from_environment(environment)
-        return build(load_settings(self.config), self.process, self.database, self._outside(self.process))
+        self.environment = {**self.world.environment(self.config, home), "DATABASE_URL": _url(self.database.dsn)}
+        process = ProcessSettings.from_environment(self.environment)
+        return build(load_settings(self.config), process, self.database, self._outside(process))
 
     def _outside(self, process: ProcessSettings) -> Outside:
         assert process.github_app_id and process.github_app_private_key
@@ -132,7 +144,7 @@ class Story:
         )  # fmt: skip
 
     @property
-    def store(self) -> Any:
+    def store(self) -> Store:
         """Everything that is recorded."""
         return self.tengu.store
 
@@ -174,7 +186,7 @@ class Story:
 
     def passes(self, **length: float) -> None:
         """So much time passes, like `hours=2`; retries are due, then the minute is full."""
-        self.clock.time += timedelta(**length)
+        self.clock.move(timedelta(**length))
         self.retry()
         self.looks()
 

@@ -68,7 +68,8 @@ class World:
 
     @property
     def collect(self) -> CollectChangeset:
-        return CollectChangeset(self.settings, self.host, self.store.deployments, self.clock)
+        store = self.store
+        return CollectChangeset(self.settings, self.host, store.deployments, store.environments, self.clock)
 
     @property
     def propose(self) -> ProposeDeployment:

@@ -65,12 +65,10 @@ def test_a_lock_stops_its_owner_too(story: Story) -> None:
 
 
 def test_a_merge_during_a_freeze_is_held_and_starts_when_it_is_over(story: Story) -> None:
-    zone_now = story.clock.now()
-    day = (zone_now.strftime("%a").lower(),)
     story.configure(freezes=[{"from": "mon 00:00", "to": "sun 23:59", "why": "the year's end"}])
     story.change()
     answer = story.says("carol", "deploy production")
-    assert "production is frozen until" in answer and "the year's end" in answer, day
+    assert "production is frozen until" in answer and "the year's end" in answer
     story.merges("carol")
     assert story.outcomes() == ["held"]
     refused = story.says("carol", "resume production")

@@ -75,7 +75,7 @@ def test_a_webhook_older_than_catch_up_is_held(story: Story) -> None:
     story.change()
     number = story.opens()
     story.repository.merge(number, by="carol")
-    story.clock.time += timedelta(hours=2)
+    story.clock.move(timedelta(hours=2))
     story.settle()
     assert story.outcomes() == ["succeeded", "held"]
     status = story.read(story.message("(deployment 2)"))

@@ -25,7 +25,7 @@ T = TypeVar("T")
 _APP_KEY = "Check GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY."
 _CREDENTIALS = "Check GITHUB_TOKEN (or GITHUB_APP_ID and GITHUB_APP_PRIVATE_KEY): wrong, expired or revoked."
 _NOT_SEEN = "Check `repository:` in tengu.yml, and that the token or the GitHub App may see that repository."
-_STATUS_PAGE = "Tengu tries again; https://www.githubstatus.com tells if GitHub has a problem."
+_STATUS_PAGE = "https://www.githubstatus.com tells if GitHub has a problem."
 _SECONDARY_WAIT = 60.0
 _DOWN = range(500, 600)
 

@@ -15,15 +15,17 @@ def refused(refusal: Refused) -> Message:
 
 def service_failed(error: ServiceError) -> Message:
     """Which service, which call, what it said, what to do."""
-    advice = error.advice or "Ask again in a few minutes."
-    detail = mrkdwn(error.detail)
-    return Message(f":warning: {error.service} could not do `{error.action}`: {detail} {advice} Nothing was changed.")
+    parts = [f":warning: {error.service} could not do `{error.action}`: {mrkdwn(error.detail)}", error.advice]
+    if error.transient or not error.advice:
+        parts.append("Ask again in a few minutes; what is done already is not done twice.")
+    return Message(" ".join(part for part in parts if part))
 
 
 def trying_again(error: ServiceError) -> Message:
     """The same while Tengu still tries."""
+    detail = mrkdwn(error.detail.rstrip("."))
     return Message(
-        f":hourglass: {error.service} does not answer `{error.action}` at the moment ({mrkdwn(error.detail)}). "
+        f":hourglass: {error.service} does not answer `{error.action}` at the moment ({detail}). "
         f"I keep trying for a few minutes."
     )
 
