@@ -59,7 +59,8 @@ class Stage:
         self.dsn = dsn
         self.database = Database(dsn, size=2)
         self.database.open()
-        self.deployments = store_on(self.database).deployments
+        self.store = store_on(self.database)
+        self.deployments = self.store.deployments
         self._follower = Follower(world.slack, print)
 
     # --- what people do -------------------------------------------------------------------------------------------

@@ -116,7 +116,9 @@ def test_a_failing_migration_leaves_the_services_alone(stage: Stage) -> None:
     failed = stage.deploy(MIGRATION_FAILS)
 
     assert (failed.outcome, failed.code) == (Outcome.FAILED, "migration_failed")
-    assert 'column "full_name"' in failed.reason
+    assert "exited with 3" in failed.reason
+    lines = [entry.line for entry in stage.store.logs.read(failed.number)]
+    assert any('ERROR: column "full_name"' in line for line in lines)
     assert states(failed)[StepName.MIGRATE] is StepState.FAILED
     assert StepName.ROLL_OUT not in states(failed)
     assert stage.world.running() == before
