@@ -41,9 +41,8 @@ class ControlDeployment:
         for waiting in reversed(
             (*self.deployments.held(app, environment), *self.deployments.waiting(app, environment))
         ):
-            ended = self.deployments.end_unstarted(
-                waiting.number, Outcome.CANCELLED, "cancelled", "Cancelled before it started."
-            )
+            reason = f"{self.obstacles.people.plain(actor)} cancelled it before it started."
+            ended = self.deployments.end_unstarted(waiting.number, Outcome.CANCELLED, "cancelled", reason)
             if ended:
                 self._record(actor, "cancel", ended)
                 return Answer(f"Deployment {ended.number} is cancelled; it had not started.")

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from tengu.config.model import Environment, Settings
 from tengu.domain.answer import Answer
-from tengu.domain.deployment import Kind, NewDeployment
+from tengu.domain.changeset import Changeset
+from tengu.domain.deployment import Kind, NewDeployment, Outcome
 from tengu.domain.messages import proposal as messages
 from tengu.domain.messages.words import short
 from tengu.domain.people import Actor
@@ -51,7 +52,7 @@ class DeployEnvironment:
         word = type(result).__name__
         self.events.record(Event(actor, "deploy", "done", app, environment, detail={"result": word}))
         if isinstance(result, NothingToDeploy):
-            return messages.nothing_to_deploy(result.changeset, self.deployments.last_succeeded(app, environment))
+            return self._nothing(result.changeset)
         closed = self.obstacles.closed(app, environment)
         return messages.proposed(
             "Nothing new in" if isinstance(result, Unchanged) else word,
@@ -62,6 +63,17 @@ class DeployEnvironment:
             mention=self._environment(app, environment).verification.mention,
             closed=closed.fact if closed else "",
         )
+
+    def _nothing(self, changeset: Changeset) -> Answer:
+        app, environment = changeset.app, changeset.environment
+        recorded = self.deployments.history(app=app, environment=environment, limit=50)
+        newest = next((each for each in recorded if each.outcome is not Outcome.SKIPPED), None)
+        forward = next(
+            (each for each in recorded if each.outcome is Outcome.SUCCEEDED and each.kind is not Kind.ROLLBACK), None
+        )
+        running = self.deployments.last_succeeded(app, environment)
+        is_ahead = forward and running and forward.source_commit != running.source_commit
+        return messages.nothing_to_deploy(changeset, running, newest, forward.number if forward and is_ahead else None)
 
     def diff(self, app: str, environment: str) -> Answer:
         """What `deploy` would bring."""

@@ -79,19 +79,19 @@ class RemindVerifiers:
 
     def now(self, app: str, environment: str, actor: Actor) -> Answer:
         """`remind ENV`: ping everybody with an open box at once, whatever the hour."""
-        reminded = []
+        reminded: dict[str, None] = {}
         for request, boxes in self._asked():
             if (request.app, request.environment) == (app, environment):
                 for login, own in boxes_by_verifier(boxes).items():
                     if self._send(request, login, own, Reminder("ping", open_boxes(own), self.clock.now())):
-                        reminded.append(login)
-        self.events.record(Event(actor, "remind", "done", app, environment, detail={"reminded": reminded}))
+                        reminded[login] = None
+        self.events.record(Event(actor, "remind", "done", app, environment, detail={"reminded": list(reminded)}))
         if not reminded:
             return Answer(
                 f"Everything in {app} {environment} is verified; there is nobody to remind.", {"reminded": []}
             )
         names = ", ".join(self.people.names().login(login) for login in reminded)
-        return Answer(f"Reminded {names}.", {"reminded": reminded})
+        return Answer(f"Reminded {names}.", {"reminded": list(reminded)})
 
     def _asked(self) -> Iterator[tuple[DeploymentPullRequest, Boxes]]:
         """Deployment pull requests with open boxes, newest first; a box stands only in the newest that lists it."""

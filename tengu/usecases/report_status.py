@@ -7,8 +7,8 @@ from typing import Any
 
 from tengu.config.model import Settings
 from tengu.domain.answer import Answer
-from tengu.domain.deployment import Deployment, State
-from tengu.domain.messages.words import link, numbers, short, when
+from tengu.domain.deployment import Deployment, Outcome, State
+from tengu.domain.messages.words import EMOJI, OUTCOME_WORDS, link, numbers, short, when
 from tengu.domain.text import mrkdwn
 from tengu.ports.clock import Clock
 from tengu.ports.store import DeploymentPullRequest, Deployments, Environments, VerificationItem, Verifications
@@ -28,6 +28,7 @@ class _Facts:
     freeze: str
     pull_request: DeploymentPullRequest | None
     unverified: tuple[VerificationItem, ...]
+    failed: Deployment | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,6 @@ class ReportStatus:
         current = self.deployments.in_lane(app, environment)
         closed = self.obstacles.closed(app, environment)
         request = self.environments.pull_request(app, environment)
-        items = self.verifications.items(app, environment, request.number) if request else ()
         is_asked = request is not None and request.state != "closed"
         return _Facts(
             app,
@@ -63,8 +63,25 @@ class ReportStatus:
             closed.fact if closed and closed.code == "environment_locked" else "",
             closed.fact if closed and closed.code == "environment_frozen" else "",
             request if is_asked else None,
-            tuple(item for item in items if item.listed and not item.ticked) if is_asked else (),
+            self._unverified(app, environment),
+            self._newest_failed(app, environment),
         )
+
+    def _unverified(self, app: str, environment: str) -> tuple[VerificationItem, ...]:
+        """Whoever is reminded, once an item: its box stands in the newest deployment pull request that lists it."""
+        found: dict[int, VerificationItem] = {}
+        for request in self.environments.pull_requests_to_verify():  # oldest first
+            if (request.app, request.environment) == (app, environment):
+                items = self.verifications.items(app, environment, request.number)
+                found |= {item.item: item for item in items if item.listed}
+        return tuple(item for _, item in sorted(found.items()) if not item.ticked)
+
+    def _newest_failed(self, app: str, environment: str) -> Deployment | None:
+        """The newest deployment if it ended and did not bring what it was to bring."""
+        recorded = self.deployments.history(app=app, environment=environment, limit=20)
+        newest = next((each for each in recorded if each.outcome is not Outcome.SKIPPED), None)
+        ended = newest and newest.outcome not in (None, Outcome.SUCCEEDED, Outcome.UNKNOWN)
+        return newest if ended else None
 
     def _text(self, facts: _Facts) -> str:
         names = self.people.names()
@@ -75,6 +92,12 @@ class ReportStatus:
             lines.append(
                 f":grey_question: how deployment {facts.current.number} ended is unknown; it keeps the lane. "
                 f"`@tengu retry {facts.environment} {facts.app}`, `rollback` or `unlock --force`"
+            )
+        if facts.failed and facts.failed.outcome:
+            lines.append(
+                f"{EMOJI[facts.failed.outcome]} deployment {facts.failed.number} "
+                f"{OUTCOME_WORDS[facts.failed.outcome]}: {mrkdwn(facts.failed.reason)} "
+                f"`@tengu retry {facts.environment} {facts.app}` tries again"
             )
         lines.extend(f":hourglass: deployment {each.number} waits for its turn" for each in facts.waiting)
         lines.extend(

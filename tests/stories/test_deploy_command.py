@@ -142,4 +142,4 @@ def test_a_closed_environment_is_said_with_the_pull_request(story: Story) -> Non
     story.says("carol", "lock production moving the database")
     answer = story.says("carol", "deploy production")
     assert "Opened" in answer
-    assert "production is locked by carol: moving the database. A merge is held" in answer
+    assert "production is locked by carol: moving the database. What is merged now is held until" in answer

@@ -38,6 +38,9 @@ def test_a_failed_rollout_goes_back_and_alarms_the_channel(story: Story) -> None
     assert "Still to verify" not in closing
     status = story.says("dave", "status production")
     assert f"runs `{before.commit[:7]}`" in status
+    assert "deployment 2 was rolled back: " in status and "`@tengu retry production web` tries again" in status
+    again = story.says("carol", "deploy production")
+    assert "Deployment 2 did not bring it; to try again: `@tengu retry production web`" in again
     _mended(story)
     story.change("Repair payments", by="alice")
     story.opens()
@@ -72,7 +75,10 @@ def test_after_a_rollback_what_was_taken_back_comes_again(story: Story) -> None:
     story.says("dave", "rollback production")
     answer = story.says("carol", "diff production")
     assert f"#{number}" in answer and "again" in answer
-    assert "`@tengu retry" in story.says("carol", "deploy production") or story.open_pull_requests
+    answer = story.says("carol", "deploy production")
+    assert "It was rolled back. To go forward again: `@tengu rollback production web to 2`" in answer
+    story.says("dave", "rollback production to 2")
+    assert "Nothing to deploy" in story.says("carol", "deploy production")
 
 
 def test_rollback_of_a_rollback_goes_further_back(story: Story) -> None:
@@ -192,7 +198,9 @@ def test_a_waiting_deployment_is_cancelled_at_once(story: Story) -> None:
     answer = story.says("dave", "cancel production")
     assert answer == "Deployment 1 is cancelled; it had not started."
     assert story.outcomes() == ["cancelled"]
-    assert "was cancelled" in story.read(story.message("(deployment 1)"))
+    status = story.read(story.message("(deployment 1)"))
+    assert "was cancelled" in status and "dave cancelled it before it started." in status
+    assert "To deploy the same commit after all: `@tengu retry production web`" in status
     assert "(`nothing_to_cancel`)" in story.says("dave", "cancel production")
 
 

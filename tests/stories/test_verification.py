@@ -85,6 +85,15 @@ def test_after_the_merge_boxes_still_take_ticks(story: Story, number: int) -> No
     assert "is still to verify" not in story.says("carol", "status production")
 
 
+def test_what_an_older_pull_request_asks_for_is_in_the_status_too(story: Story, number: int) -> None:
+    story.merges("carol")
+    story.change("Newer", by="bob")
+    story.opens("carol")
+    status = story.says("carol", "status production")
+    assert "@alice is still to verify #1, #2" in status and "@bob is still to verify #4" in status
+    assert story.says("dave", "remind production") == "Reminded @bob, @alice."
+
+
 def test_status_says_who_owes_what(story: Story, number: int) -> None:
     story.says("alice", "verify #1")
     status = story.says("carol", "status production")

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from tengu.domain.deployment import Deployment, Kind, Outcome, State, StepName, StepState
 from tengu.domain.message import Block, Button, Buttons, Context, Message, Section
-from tengu.domain.messages.words import EMOJI, Names, duration, link, numbers, short, took
+from tengu.domain.messages.words import EMOJI, OUTCOME_WORDS, Names, duration, link, numbers, short, took
 from tengu.domain.text import mrkdwn
 
 _STEP_EMOJI = {
@@ -16,15 +16,6 @@ _STEP_EMOJI = {
     StepState.DONE: ":white_check_mark:",
     StepState.FAILED: ":x:",
     StepState.SKIPPED: ":white_small_square:",
-}
-_OUTCOME_WORDS = {
-    Outcome.SUCCEEDED: "succeeded",
-    Outcome.ROLLED_BACK: "was rolled back",
-    Outcome.FAILED: "failed",
-    Outcome.SUPERSEDED: "was superseded",
-    Outcome.CANCELLED: "was cancelled",
-    Outcome.SKIPPED: "was skipped",
-    Outcome.UNKNOWN: "ended, and nobody can say how",
 }
 
 
@@ -85,8 +76,9 @@ def alert(deployment: Deployment, names: Names, now: datetime) -> Message:
 
 def _end(deployment: Deployment, now: datetime) -> str:
     emoji = EMOJI[deployment.outcome] if deployment.outcome else ""
-    words = _OUTCOME_WORDS[deployment.outcome] if deployment.outcome else ""
-    sentence = f"{emoji} deployment {deployment.number} of {title(deployment)} *{words}* after {took(deployment, now)}."
+    words = OUTCOME_WORDS[deployment.outcome] if deployment.outcome else ""
+    after = f" after {took(deployment, now)}" if deployment.started_at else ""
+    sentence = f"{emoji} deployment {deployment.number} of {title(deployment)} *{words}*{after}."
     return " ".join(part for part in (sentence, mrkdwn(deployment.reason), _next_step(deployment)) if part)
 
 
@@ -100,7 +92,9 @@ def _to_verify(deployment: Deployment, unverified: tuple[int, ...]) -> str:
 def _next_step(deployment: Deployment) -> str:
     environment = f"{deployment.environment} {deployment.app}"
     match deployment.outcome:
-        case Outcome.FAILED | Outcome.ROLLED_BACK | Outcome.CANCELLED:
+        case Outcome.CANCELLED:
+            return f"To deploy the same commit after all: `@tengu retry {environment}`"
+        case Outcome.FAILED | Outcome.ROLLED_BACK:
             return f"Once the cause is mended: `@tengu retry {environment}` for the same commit, or merge a fix."
         case Outcome.UNKNOWN:
             return (
@@ -126,7 +120,7 @@ def _headline(deployment: Deployment) -> str:
         case State.RUNNING:
             return f"Deploying {name}" if deployment.kind is not Kind.ROLLBACK else f"Rolling back {name}"
         case State.ENDED:
-            words = _OUTCOME_WORDS[deployment.outcome] if deployment.outcome else "ended"
+            words = OUTCOME_WORDS[deployment.outcome] if deployment.outcome else "ended"
             return f"{name}: {words}"
 
 

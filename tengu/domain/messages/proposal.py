@@ -7,12 +7,13 @@ from typing import Any
 
 from tengu.domain.answer import Answer
 from tengu.domain.changeset import Changeset, Entry
-from tengu.domain.deployment import Deployment
+from tengu.domain.deployment import Deployment, Outcome, State
 from tengu.domain.messages.words import Names, link, numbers, plural, short
 from tengu.domain.text import mrkdwn
 from tengu.domain.verifiers import Mention, verifiers
 
 SHOWN = 30
+_DEPLOYS = "\nMerging it deploys it."
 
 
 def proposed(
@@ -31,23 +32,47 @@ def proposed(
     )
     if changeset.truncated:
         text += f"\n:warning: {mrkdwn(changeset.truncated)}"
-    text += f"\n:lock: {mrkdwn(closed)} A merge is held until then." if closed else "\nMerging it deploys it."
+    resume = f"`@tengu resume {changeset.environment} {changeset.app}`"
+    text += f"\n:lock: {mrkdwn(closed)} What is merged now is held until {resume}." if closed else _DEPLOYS
     return Answer(text, {"pull_request": number, "url": url, **to_json(changeset, mention)})
 
 
-def nothing_to_deploy(changeset: Changeset, running: Deployment | None) -> Answer:
-    """There is nothing to merge."""
+def nothing_to_deploy(
+    changeset: Changeset, running: Deployment | None, newest: Deployment | None = None, forward: int | None = None
+) -> Answer:
+    """There is nothing to merge.
+
+    Args:
+        newest: the newest deployment that was not skipped: why what is on the branch does not run.
+        forward: a succeeded deployment that a rollback took back.
+    """
     where = f"{changeset.app} {changeset.environment}"
     data = {"pull_request": None, "url": None}
     if not changeset.is_empty:
-        command = f"{changeset.environment} {changeset.app}"
         return Answer(
-            f"Nothing to merge: {_counts(changeset)} are on the deployment branch, but {where} does not run them. "
-            f"`@tengu status {command}` says why; `@tengu retry {command}` or `resume` brings them.",
+            f"Nothing to merge: what {where} does not run ({_counts(changeset)}) is on the deployment branch already. "
+            f"{_what_brings_it(changeset, newest, forward)}",
             data,
         )
     since = f" (deployment {running.number}, {short(running.commit)})" if running else ""
     return Answer(f"Nothing to deploy: {where} runs everything that is on the source branch{since}.", data)
+
+
+def _what_brings_it(changeset: Changeset, newest: Deployment | None, forward: int | None) -> str:
+    place = f"{changeset.environment} {changeset.app}"
+    if newest is None:
+        return f"`@tengu status {place}` shows what is known of it."
+    match newest.state:
+        case State.HELD:
+            return f"Deployment {newest.number}, which brings it, is held; to start it: `@tengu resume {place}`"
+        case State.WAITING | State.RUNNING:
+            return f"Deployment {newest.number}, which brings it, is {newest.state.value}."
+        case State.ENDED if newest.outcome is not Outcome.SUCCEEDED:
+            return f"Deployment {newest.number} did not bring it; to try again: `@tengu retry {place}`"
+    later = f"or merge a fix into the source branch and ask again: {place} then gets both."
+    if forward is not None:
+        return f"It was rolled back. To go forward again: `@tengu rollback {place} to {forward}`, {later}"
+    return f"It was rolled back; {later.removeprefix('or ')}"
 
 
 def branch_missing(app: str, environment: str, branch: str, source: str, start: str, title: str) -> Answer:

@@ -19,6 +19,15 @@ EMOJI = {
     Outcome.SKIPPED: ":fast_forward:",
     Outcome.UNKNOWN: ":grey_question:",
 }
+OUTCOME_WORDS = {
+    Outcome.SUCCEEDED: "succeeded",
+    Outcome.ROLLED_BACK: "was rolled back",
+    Outcome.FAILED: "failed",
+    Outcome.SUPERSEDED: "was superseded",
+    Outcome.CANCELLED: "was cancelled",
+    Outcome.SKIPPED: "was skipped",
+    Outcome.UNKNOWN: "ended, and nobody can say how",
+}
 
 
 def _same(login: str) -> None:
