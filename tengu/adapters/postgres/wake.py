@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
+import psycopg
 from procrastinate import App, SyncPsycopgConnector
+from procrastinate.exceptions import ConnectorException
 
 from tengu.adapters.postgres.database import Connection
 
@@ -23,6 +25,15 @@ _app = App(connector=SyncPsycopgConnector())  # never opened: every job goes thr
 
 
 def wake(connection: Connection, task: TaskName, **arguments: str) -> None:
-    """Defer one job in the connection's transaction."""
+    """Defer one job in the connection's transaction.
+
+    Raises:
+        psycopg.Error: as it was before Procrastinate wrapped it, so that it is told like every other one.
+    """
     queue = DEPLOYMENTS if task == "advance" else ERRANDS
-    _app.configure_task(task, queue=queue, connection=connection).defer(**arguments)
+    try:
+        _app.configure_task(task, queue=queue, connection=connection).defer(**arguments)
+    except ConnectorException as error:
+        if isinstance(error.__cause__, psycopg.Error):
+            raise error.__cause__ from error
+        raise
