@@ -10,7 +10,7 @@ from tengu.adapters.postgres.database import Database, as_json, clean
 from tengu.adapters.postgres.wake import wake
 from tengu.ports.store import Inbound
 
-_TAKEN_FOR = timedelta(minutes=5)
+_TAKEN_FOR = timedelta(seconds=90)  # so long a person waits after a crash; handling twice at once is harmless
 
 
 class PostgresInbox:
@@ -37,7 +37,7 @@ class PostgresInbox:
             return True
 
     def take(self, key: str) -> Inbound | None:
-        """Take it for 5 minutes; None if it is handled, not due, or another worker has it."""
+        """Take it for 90 seconds; None if it is handled, not due, or another worker has it."""
         with self._database.transaction("take a request") as connection:
             row = connection.execute(
                 "UPDATE inbound SET taken_until = now() + %(taken_for)s, attempts = attempts + 1 WHERE key = %(key)s "

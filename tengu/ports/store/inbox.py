@@ -33,7 +33,7 @@ class Inbox(Protocol):
         """Store it and wake a worker. False if the key is known: then nothing happens."""
 
     def take(self, key: str) -> Inbound | None:
-        """Take it to handle it now, for 5 minutes; None if it is handled, or another worker has it."""
+        """Take it to handle it now, for 90 seconds; None if it is handled, or another worker has it."""
 
     def handled(self, key: str) -> None:
         """It is done for good."""
