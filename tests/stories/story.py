@@ -7,6 +7,8 @@ until nothing is left to do.
 from __future__ import annotations
 
 import itertools
+import shutil
+import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -27,10 +29,13 @@ from tengu.bootstrap import Tengu, build, connect
 from tengu.config.environment import ProcessSettings
 from tengu.config.load import load_settings
 from tengu.domain.deployment import Deployment
+from tengu.ports.code_host import CloneAccess
+from tengu.ports.image import Checkout
 from tengu.ports.store import Event, Store
 from tengu.sandbox.aws.stand_in import AwsStandIn
 from tengu.sandbox.configuration import production, write_configuration
 from tengu.sandbox.github.model import Method
+from tengu.sandbox.github.repo import RepositoryStandIn
 from tengu.sandbox.server import Server
 from tengu.sandbox.simulated_builder import SimulatedBuilder
 from tengu.sandbox.slack.transcript import readable
@@ -72,6 +77,21 @@ class MovedClock:
     def set(self, moment: datetime) -> None:
         """It is that moment, until it is set or moved again."""
         self.stands_at = moment.astimezone(UTC)
+
+
+@dataclass(frozen=True)
+class QuickCheckout:
+    """The port `SourceControl`, past git: the files come straight out of the stand-in's repository."""
+
+    repository: RepositoryStandIn
+
+    def checkout(self, access: CloneAccess, commit: str, folder: Path, stop: threading.Event) -> Checkout:
+        shutil.rmtree(folder, ignore_errors=True)
+        for path, text in self.repository.files(commit).items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text)
+        recorded = self.repository.state.store.commit(commit)
+        return Checkout(folder, commit, recorded.tree, recorded.committer.at.astimezone(UTC))
 
 
 @dataclass(frozen=True)
@@ -139,7 +159,8 @@ class Story:
         )  # fmt: skip
         self._code_hosts.append(code_host)
         return replace(
-            connect(process), code_host=code_host, builder=SimulatedBuilder(), services=self._amazon.services,
+            connect(process), code_host=code_host, builder=SimulatedBuilder(),
+            source_control=QuickCheckout(self.repository), services=self._amazon.services,
             registry=self._amazon.registry, clock=self.clock, pace=FAST, pauses=IMPATIENT,
         )  # fmt: skip
 
