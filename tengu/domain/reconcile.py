@@ -8,13 +8,17 @@ A webhook says "look now"; looking must not deploy what nobody asked for. The ru
 3. A commit is deployed at most once: a deployment of any outcome for it means there is nothing to do.
 4. On merge environments the head must be the merge commit of a pull request merged into the branch; a bare push is
    reported.
-5. A merge older than `catch_up` is held; so is one that a lock, a freeze or the person's right forbids.
+5. A merge that GitHub shows as deployed by Tengu already, though the record does not have it, is held: the database was
+   restored from a backup.
+6. A merge older than `catch_up` is held; so is one that a lock, a freeze or the person's right forbids.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+_RESTORED = "GitHub shows that Tengu deployed it before, but the record does not have it: was the database restored?"
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,7 @@ class Facts:
         head: the branch's head; None if the branch does not exist.
         adopted: the head that was there before Tengu; None before the first sight.
         known: a deployment of any outcome exists for the head.
+        shown_before: GitHub shows a deployment of it by Tengu that our record does not have.
         descends: the head contains the last recorded commit (or the adopted one).
         by_merge: the environment deploys merges (else pushes).
         merged_at: when the pull request whose merge commit the head is was merged; None if there is no such one.
@@ -43,6 +48,7 @@ class Facts:
     head: str | None
     adopted: str | None
     known: bool
+    shown_before: bool
     descends: bool
     by_merge: bool
     merged_at: datetime | None
@@ -99,6 +105,8 @@ def decide(facts: Facts) -> Decision:
         return Nothing()
     if facts.by_merge and facts.merged_at is None:
         return Report("bare_push", "the branch was moved without merging a pull request")
+    if facts.shown_before:
+        return Hold(Obstacle("deployed_before", _RESTORED))
     if _is_late(facts):
         return Hold(Obstacle("older_than_catch_up", "it was merged longer ago than `catch_up` allows"))
     return Hold(facts.obstacle) if facts.obstacle else Start()

@@ -132,6 +132,9 @@ class CodeHost(Protocol):
     def clone_access(self, repository: str) -> CloneAccess:
         """How git gets it; the token of an app lives one hour."""
 
+    def deployment_keys(self, repository: str, commit: str, *, environment: str) -> tuple[str, ...]:
+        """The keys of the GitHub Deployments that `create_deployment` made of that commit."""
+
     def create_deployment(self, repository: str, commit: str, *, environment: str, description: str, key: str) -> int:
         """A GitHub Deployment (`auto_merge: false, required_contexts: []`), `key` in its payload. One with this
         key exists already for the commit: its id."""

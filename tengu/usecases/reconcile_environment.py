@@ -16,6 +16,7 @@ from tengu.ports.code_host import CodeHost, PullRequest
 from tengu.ports.store import Deployments, Destination, Environments, Event, Events, Outbox
 from tengu.usecases.announce import Announce
 from tengu.usecases.obstacles import Obstacles
+from tengu.usecases.report_to_github import github_environment
 from tengu.usecases.settle_merge import SettleMerge
 
 log = logging.getLogger(__name__)
@@ -107,10 +108,12 @@ class ReconcileEnvironment:
         is_announced = announced is not None and announced.commit == head
         last = self._last_recorded(app, environment) or adopted
         person = _person(merged, announced, head)
+        known = self.deployments.known_commit(app, environment, head)
         return Facts(
             head=head,
             adopted=adopted,
-            known=self.deployments.known_commit(app, environment, head),
+            known=known,
+            shown_before=not known and self._is_shown(app, environment, head),
             descends=last is None or self.code_host.is_ancestor(self.settings.apps[app].repository, last, head),
             by_merge=settings.deploy_on == "merge",
             merged_at=merged.merged_at if merged else None,
@@ -119,6 +122,10 @@ class ReconcileEnvironment:
             catch_up=settings.catch_up,
             now=self.clock.now(),
         )
+
+    def _is_shown(self, app: str, environment: str, head: str) -> bool:
+        repository, name = self.settings.apps[app].repository, github_environment(self.settings, app, environment)
+        return bool(self.code_host.deployment_keys(repository, head, environment=name))
 
     def _last_recorded(self, app: str, environment: str) -> str | None:
         if len(self._environment(app, environment).branches) > 1:

@@ -33,11 +33,10 @@ class ReportToGitHub:
 
     def _report(self, deployment: Deployment, state: DeploymentState) -> None:
         number, app = deployment.number, self.settings.apps[deployment.app]
-        name = deployment.environment if len(self.settings.apps) == 1 else f"{deployment.app}/{deployment.environment}"
         identifier = self.code_host.create_deployment(
             app.repository,
             deployment.commit,
-            environment=name,
+            environment=github_environment(self.settings, deployment.app, deployment.environment),
             description=f"Tengu deployment {number}",
             key=f"tengu-deployment-{number}",
         )
@@ -46,3 +45,8 @@ class ReportToGitHub:
         self.code_host.set_deployment_status(
             app.repository, identifier, state, description=description, environment_url=url
         )
+
+
+def github_environment(settings: Settings, app: str, environment: str) -> str:
+    """What GitHub calls the environment: with its app in front where there are several."""
+    return environment if len(settings.apps) == 1 else f"{app}/{environment}"

@@ -271,8 +271,8 @@ _FAILURES = [
     (429, {"message": "You have exceeded a secondary rate limit."}, {}, "goes on in 60 s", True, 60.0),
     (422, {"message": "Validation Failed", "errors": [{"resource": "X", "code": "invalid", "field": "head"}]}, {},
      "422 Validation Failed; head invalid.", False, None),
-    (503, {}, {}, "503 Service Unavailable. Tengu tries again", True, None),
-    (503, {"message": "Unicorn"}, {}, "503 Unicorn. Tengu tries again", True, None),
+    (503, {}, {}, "503 Service Unavailable. https://www.githubstatus.com", True, None),
+    (503, {"message": "Unicorn"}, {}, "503 Unicorn. https://www.githubstatus.com", True, None),
 ]  # fmt: skip
 
 

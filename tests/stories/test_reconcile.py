@@ -104,6 +104,16 @@ def test_a_restored_old_database_redeploys_nothing(story: Story) -> None:
     assert "held" in story.says("carol", "status production")
 
 
+def test_a_database_restored_a_minute_later_redeploys_nothing(story: Story) -> None:
+    story.deploys()
+    story.deploys()
+    story.execute("DELETE FROM deployment_step WHERE deployment = 2")
+    story.execute("DELETE FROM deployment WHERE number = 2")
+    story.passes(minutes=1)
+    assert story.outcomes() == ["succeeded", "held"]
+    assert "was the database restored?" in story.says("carol", "status production")
+
+
 def test_a_deleted_branch_is_nothing_to_deploy(story: Story) -> None:
     story.deploys()
     story.repository.delete_branch(BRANCH)

@@ -12,6 +12,7 @@ MERGED = Facts(
     head="m2",
     adopted="m0",
     known=False,
+    shown_before=False,
     descends=True,
     by_merge=True,
     merged_at=NOW - timedelta(seconds=3),
@@ -61,6 +62,12 @@ def test_reported_and_never_deployed(story: str, facts: Facts, code: str) -> Non
 
 def test_a_push_starts_on_a_push_environment() -> None:
     assert decide(replace(MERGED, by_merge=False, merged_at=None)) == Start()
+
+
+def test_a_restored_database_does_not_deploy_again() -> None:
+    decision = decide(replace(MERGED, shown_before=True))
+    assert isinstance(decision, Hold)
+    assert decision.obstacle.code == "deployed_before"
 
 
 def test_a_merge_found_late_is_held() -> None:

@@ -204,13 +204,17 @@ class GitHubCodeHost:
         return CloneAccess(url, self._api.credentials.token(repository))
 
     @sensible
+    def deployment_keys(self, repository: str, commit: str, *, environment: str) -> tuple[str, ...]:
+        """The keys of the GitHub Deployments that were made here of that commit."""
+        return tuple(self._deployments(repository, commit, environment))
+
+    @sensible
     def create_deployment(self, repository: str, commit: str, *, environment: str, description: str, key: str) -> int:
         """A GitHub Deployment, found again by `key` in its payload."""
         where = path("repos", repository, "deployments")
-        for known in self._api.get(repository, where, sha=commit, environment=environment, per_page=_PAGE):
-            payload = known.get("payload")
-            if isinstance(payload, Mapping) and payload.get("key") == key:
-                return int(known["id"])
+        known = self._deployments(repository, commit, environment)
+        if key in known:
+            return known[key]
         body = {
             "ref": commit,
             "environment": environment,
@@ -253,6 +257,16 @@ class GitHubCodeHost:
             return None
         found = self._api.find("", path("users", login))
         return None if found is None else found.get("email") or None
+
+    def _deployments(self, repository: str, commit: str, environment: str) -> dict[str, int]:
+        """Key -> id of the GitHub Deployments that carry one of our keys."""
+        found = self._api.get(
+            repository, path("repos", repository, "deployments"), sha=commit, environment=environment, per_page=_PAGE
+        )
+        payloads = ((each["id"], each.get("payload")) for each in found)
+        return {
+            str(load["key"]): int(number) for number, load in payloads if isinstance(load, Mapping) and "key" in load
+        }
 
     def _compare(self, repository: str, base: str, head: str, **parameters: int) -> Any:
         try:
