@@ -170,7 +170,7 @@ def test_a_build_finds_no_secret(checkout: Path, tmp_path: Path, monkeypatch: py
     dump = " ".join(f"[{name}=${name}]" for name in names)
     (checkout / "Dockerfile").write_text(
         f"FROM tengu-sandbox/base\n{arguments}COPY . /app\n"
-        f'RUN echo "{dump}"; env; cat /app/outside /app/.git/config /root/.docker/config.json 2>&1;'
+        f'RUN echo "{dump}"; env; cat /app/outside /app/.git/config ~/.docker/config.json 2>&1;'
         f" find / -xdev -name '*.git*'; cat /proc/*/environ; mount; : {secret[-4:]}\n"
         f'RUN --mount=type=ssh ls "$SSH_AUTH_SOCK" 2>&1; : {secret[-4:]}\n'
         f"RUN --mount=type=secret,id=aws ls -la /run/secrets 2>&1; echo seen all {secret[-4:]}\n"
@@ -180,7 +180,7 @@ def test_a_build_finds_no_secret(checkout: Path, tmp_path: Path, monkeypatch: py
     assert "[AWS_SECRET_ACCESS_KEY=] [AWS_SESSION_TOKEN=]" in shown
     assert "can't open '/app/outside'" in shown
     assert "can't open '/app/.git/config'" in shown
-    assert "can't open '/root/.docker/config.json'" in shown
+    assert "/.docker/config.json': No such file" in shown
     assert "ls: /run/buildkit/ssh_agent.0: No such file" in shown
     assert f" seen all {secret[-4:]}" in shown
     assert secret not in shown

@@ -1,4 +1,4 @@
-"""The AWS stand-in: ministack (https://pypi.org/project/ministack/) as a child process, behind a faulty proxy."""
+"""The AWS stand-in: the emulator ministack (a Python package) as a child process, behind a faulty proxy."""
 
 from __future__ import annotations
 
