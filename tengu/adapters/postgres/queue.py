@@ -31,6 +31,7 @@ EVERY_MINUTE = "* * * * *"
 EVERY_HOUR = "7 * * * *"
 _PAUSE = 0.5
 _LONGEST_PAUSE = 10.0
+_STARTING = 0.5
 _log = logging.getLogger(__name__)
 
 
@@ -144,11 +145,13 @@ class Queue:
     async def _keep_workers(self, asked: asyncio.Task[Literal[True]]) -> None:
         all_workers: set[asyncio.Task[None]] = set()
         pause = _PAUSE
-        while not asked.done():
+        while not (asked.done() or self._stopping.is_set()):
             workers = self._start_workers()
             all_workers = {worker for worker in all_workers if not _has_ended(worker)} | workers
             begun = time.monotonic()
             await asyncio.wait({asked, *workers}, return_when=asyncio.FIRST_COMPLETED)
+            # A worker that is cancelled while it still starts does not notice, and would never end
+            await asyncio.sleep(max(0.0, _STARTING - (time.monotonic() - begun)))
             for worker in workers:
                 worker.cancel()  # it takes no new jobs and waits for those it has
             if not asked.done():
