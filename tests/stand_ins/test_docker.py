@@ -79,8 +79,7 @@ def test_the_example_is_built_and_pushed_with_its_labels(engine: Engine, checkou
         create_repository(host, "web")
         request = request_for(checkout, f"{host}/web:one")
         lines = build(request)
-        # The step's heading or what it printed: a quick step's heading is not always shown by BuildKit.
-        assert any("] RUN bin/check" in line or "checked 4 programs" in line for line in lines), lines
+        assert any("] RUN bin/check" in line for line in lines), lines
         pushed: list[str] = []
         DockerBuilder().push(request, pushed.append, threading.Event())
         registry = OciRegistry(lambda *_: pytest.fail("not ECR"), docker_config=tmp_path)
