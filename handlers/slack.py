@@ -74,7 +74,7 @@ def create_slack_app(signing_secret: Secret, receive: Receive) -> App:
         token_verification_enabled=False,
         ssl_check_enabled=False,  # answers 200 to unsigned requests
         ignoring_self_events_enabled=False,  # needs a token; the listeners do it
-        authorize=lambda **_: AuthorizeResult(enterprise_id=None, team_id=None, bot_token="none"),  # noqa: S106
+        authorize=lambda **_: AuthorizeResult(enterprise_id=None, team_id=None, bot_token="none"),  # noqa: S106 (no token at all)
     )
 
     _listen(app, receive)

@@ -169,7 +169,7 @@ def execute(command: ParsedCommand, *, yes: bool, as_json: bool, login: str | No
         ConfigurationError, Refused, ServiceError: turned into messages and exit statuses by the boundary.
     """
     from tengu.bootstrap import open_tengu  # noqa: PLC0415 (heavy: imported when a command really runs)
-    from tengu.usecases.run_command import Asked  # noqa: PLC0415
+    from tengu.usecases.run_command import Asked  # noqa: PLC0415 (the same)
 
     asked = Asked(
         command, Actor("cli", getpass.getuser()), confirmed=yes, tick_as=Actor("github", login) if login else None

@@ -34,7 +34,7 @@ def serve(host: str, port: int, no_worker: bool, log_level: str) -> None:
       tengu serve --no-worker
     """
     from handlers.serve import run_server  # noqa: PLC0415 (heavy)
-    from tengu.bootstrap import open_tengu  # noqa: PLC0415
+    from tengu.bootstrap import open_tengu  # noqa: PLC0415 (the same)
 
     _log_to_stderr(log_level)
     with open_tengu(config_file(), needs="serve") as tengu:

@@ -70,7 +70,7 @@ def _session(region: str | None, role_arn: str | None) -> boto3.session.Session:
         assumed.set_config_variable("region", region)
     # botocore has no public way to give a session credentials that refresh themselves (set_credentials takes keys).
     credentials = DeferredRefreshableCredentials(fetcher.fetch_credentials, "assume-role")
-    setattr(assumed, "_credentials", credentials)  # noqa: B010
+    setattr(assumed, "_credentials", credentials)  # noqa: B010 (boto3 has no public way to set it)
     return boto3.session.Session(botocore_session=assumed)
 
 
